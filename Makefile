@@ -1,0 +1,41 @@
+# `make help` lists the targets. Each sets up .venv first, where that is not up to date.
+
+PYTHON ?= python3
+# For a PyTorch without CUDA: make install PIP_INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_INSTALL_ARGS ?=
+
+BIN := .venv/bin
+# The stages say `python`, and DVC must find it without the environment being activated.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install repro test test-slow lint format
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
+
+install: .venv/installed ## make .venv with the tested versions of everything
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,tensorboard]'
+	@touch $@
+
+repro: install ## from the data set's files to a tested network: run the stages that have changed
+	dvc repro
+	@fashion-mnist show
+
+test: install ## run the test suite, but for what is marked slow
+	pytest
+
+test-slow: install ## run what is marked slow: the full count of kills, and the whole of the fuzzing
+	pytest -m slow
+
+lint: install ## check style and formatting
+	ruff check .
+	ruff format --check .
+
+format: install ## mend style and formatting
+	ruff check --fix .
+	ruff format .

@@ -1,0 +1,92 @@
+"""From raw images to normalised splits: the hold-out and the normalisation."""
+
+import numpy as np
+
+from fashion_mnist.errors import UserError
+from fashion_mnist.params.prepare import Prepare
+from fashion_mnist.splits import Split
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""Images, uint8, N×28×28, and labels, uint8, N."""
+
+
+def make_splits(train: Pair, test: Pair, settings: Prepare) -> dict[str, Split]:
+    """The splits "train", "validation" and "test", the first two from `train`, in file order.
+
+    Raises:
+        UserError: the hold-out leaves nothing to train on, or all pixels are equal, so that they
+            cannot be normalised by their standard deviation.
+    """
+    images, labels = train
+    kept, held_out = hold_out(labels, settings.validation_size, settings.seed)
+    mean, std = settings.mean, settings.std
+    if settings.normalisation == "measured":
+        mean, std = statistics(images[kept])
+        if std == 0:
+            raise UserError("prepare.normalisation is measured, but all training pixels are equal")
+    parts = {
+        "train": (images[kept], labels[kept]),
+        "validation": (images[held_out], labels[held_out]),
+        "test": test,
+    }
+    return {
+        name: Split(normalise(pixels, mean, std), classes.astype(np.int64), mean, std)
+        for name, (pixels, classes) in parts.items()
+    }
+
+
+def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose `size` positions for validation, stratified by class, by a seeded permutation.
+
+    A class of n of all N labels gives n·size/N positions, rounded by largest remainder, so that
+    the counts add up to `size` and differ from the exact share by less than one.
+
+    Args:
+        labels: class of each sample, N.
+        size: number of samples to hold out, 0 to N - 1.
+        seed: of the permutation.
+
+    Returns:
+        The positions for training and for validation, int64, each in ascending order.
+
+    Raises:
+        UserError: nothing would be left to train on.
+    """
+    if size >= len(labels):
+        raise UserError(
+            f"prepare.validation_size is {size}, but there are only {len(labels)} training images:"
+            f" give at most {len(labels) - 1}"
+        )
+    classes, counts = np.unique(labels, return_counts=True)
+    exact = counts * size / len(labels)
+    quota = np.floor(exact).astype(int)
+    by_remainder = np.argsort(quota - exact, kind="stable")
+    quota[by_remainder[: size - quota.sum()]] += 1
+    generator = np.random.default_rng(seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == label))[:count]
+        for label, count in zip(classes, quota, strict=True)
+    ]
+    validation = np.sort(np.concatenate(chosen)).astype(np.int64)
+    return np.setdiff1d(np.arange(len(labels)), validation), validation
+
+
+def statistics(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation over all pixels of uint8 images, on the scale 0 to 1.
+
+    Computed from the histogram of pixel values, hence exact and without a float copy.
+    """
+    counts = np.bincount(images.reshape(-1), minlength=256)
+    values = np.arange(256) / 255
+    mean = float(np.average(values, weights=counts))
+    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
+
+
+def normalise(images: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """(pixel / 255 - mean) / std, for uint8 N×28×28 images.
+
+    Returns:
+        float32, N×1×28×28.
+    """
+    table = ((np.arange(256) / 255 - mean) / std).astype(np.float32)
+    return table[images][:, None]

@@ -1,0 +1,42 @@
+"""The device that is computed on, the thread count, and determinism."""
+
+import os
+
+import torch
+
+from fashion_mnist.errors import UserError
+
+
+def use(name: str, threads: int) -> torch.device:
+    """Resolve a device's name, fix the CPU's thread count, and make every operation repeatable.
+
+    Args:
+        name: "auto" (an accelerator where there is one, else the CPU), or a device such as "cpu",
+            "cuda", "cuda:1", "mps".
+        threads: CPU threads for one operation; OMP_NUM_THREADS has no say.
+
+    Raises:
+        UserError: the device is not there; the message lists those that are.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    present = available()
+    if name == "auto":
+        return torch.device(present[-1].partition(":")[0])
+    kind, _, index = name.partition(":")
+    if name not in present and not (not index and f"{kind}:0" in present):
+        raise UserError(f"the device {name} is not here; available: auto, {', '.join(present)}")
+    return torch.device(name)
+
+
+def available() -> list[str]:
+    """The names of the devices of this machine: "cpu", then each accelerator with its index."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return ["cpu"]
+    return ["cpu"] + [f"{accelerator.type}:{i}" for i in range(torch.accelerator.device_count())]

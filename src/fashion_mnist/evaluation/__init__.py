@@ -1,0 +1,1 @@
+"""From a network's logits to metrics, tables and pictures."""

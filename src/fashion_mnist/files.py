@@ -1,0 +1,87 @@
+"""Writing files whole or not at all, in formats that give the same bytes everywhere."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+Value = str | int | float | bool | None
+"""What a metric or the cell of a table may be; None is an empty cell."""
+
+
+def write(contents: Mapping[Path, bytes]) -> None:
+    """Replace every path's content, or leave all as they are.
+
+    The bytes go to temporary files in the same folders and to the disk; only when all are there
+    does each take the name of its path. A reader, a full disk or a kill therefore meets the old
+    content of a file or the new, never a part. Taking the name also never writes through a link
+    into DVC's cache. What killed processes left while writing the same paths is removed.
+
+    Raises:
+        OSError: a folder is not writable or the disk is full; nothing has changed.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path)
+            with temporaries[path].open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes left while writing `path`."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        owner = re.fullmatch(r".*\.(\d+)\.tmp", leftover.name)
+        if owner and not psutil.pid_exists(int(owner[1])):
+            leftover.unlink(missing_ok=True)
+
+
+def json_bytes(metrics: Mapping[str, Value]) -> bytes:
+    """A flat JSON object; floats are rounded to six significant digits.
+
+    Raises:
+        TypeError: a value is not a plain Python str, int, float, bool or None.
+        ValueError: a number is not finite; strict readers refuse NaN and Infinity.
+    """
+    rounded = {key: _plain(key, value) for key, value in metrics.items()}
+    return (json.dumps(rounded, indent=2, allow_nan=False) + "\n").encode()
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """A CSV table with line feeds; floats are rounded to six significant digits.
+
+    Raises:
+        TypeError, ValueError: as `json_bytes`; ValueError also for a row of another length.
+    """
+    lines = [",".join(header)]
+    for row in rows:
+        cells = [_plain(column, cell) for column, cell in zip(header, row, strict=True)]
+        lines.append(",".join("" if cell is None else str(cell) for cell in cells))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def significant(number: float, digits: int = 6) -> float:
+    """Round to significant digits: small values keep theirs, long tails go."""
+    return float(f"{number:.{digits}g}")
+
+
+def _plain(key: str, value: Value) -> Value:
+    if type(value) not in (str, int, float, bool, type(None)):
+        raise TypeError(f"{key}: {type(value).__name__} is not a plain Python value")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{key}: {value} is not finite")
+        return significant(value)
+    return value

@@ -1,0 +1,35 @@
+"""A network over a split of images."""
+
+import torch
+from torch import Tensor, nn
+
+from fashion_mnist.classes import CLASSES
+
+
+def predict_logits(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """Logits of every image, in order, in evaluation mode and without gradients.
+
+    The network's mode is put back afterwards.
+
+    Args:
+        network: maps float32 n×1×28×28 to logits n×10.
+        images: float32, N×1×28×28, normalised, on the network's device.
+        batch_size: images at a time; affects memory and speed, not the result beyond rounding.
+
+    Returns:
+        float32, N×10, on the images' device.
+    """
+    mode = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            parts = [network(batch) for batch in images.split(batch_size) if len(batch)]
+            return torch.cat(parts) if parts else images.new_zeros(0, len(CLASSES))
+    finally:
+        network.train(mode)
+
+
+def predict_logits_flipped(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """The mean of the logits of each image and of its mirror image, as `predict_logits`."""
+    mirrored = predict_logits(network, images.flip(3), batch_size)
+    return (predict_logits(network, images, batch_size) + mirrored) / 2

@@ -1,0 +1,70 @@
+"""The architectures, by name.
+
+Each maps normalised images, float32 N×1×28×28, to logits, N×10. Convolutions run in the
+channels-last layout, which is twice as fast on a CPU, and pooling comes before the rectifier: the
+two commute, and the rectifier then has a quarter of the values to go through.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d, relu
+
+from fashion_mnist.classes import CLASSES
+
+
+def build(name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0) -> nn.Module:
+    """A network with weights drawn from `seed`, on the CPU, in the channels-last layout.
+
+    Args:
+        name: a key of `NETWORKS`.
+        width: multiplies the channels and units of every hidden layer.
+        dropout: probability with which a unit before the classifier is dropped in training.
+        seed: of the initial weights; the global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = NETWORKS[name](width, dropout)
+    return network.to(memory_format=torch.channels_last)
+
+
+class LeNet(nn.Module):
+    """The original exercise's network, after LeNet-5 (LeCun et al., 1998).
+
+    At width 1: 60,074 parameters, 0.20 million multiply-adds an image.
+    """
+
+    def __init__(self, width: float, dropout: float) -> None:
+        super().__init__()
+        c1, c2, f1, f2 = (scaled(n, width) for n in (6, 16, 120, 84))
+        self.conv1 = nn.Conv2d(1, c1, 3)
+        self.conv2 = nn.Conv2d(c1, c2, 3)
+        self.linear1 = nn.Linear(c2 * 5 * 5, f1)
+        self.linear2 = nn.Linear(f1, f2)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(f2, len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = relu(max_pool2d(self.conv1(channels_last(images)), 2))
+        x = relu(max_pool2d(self.conv2(x), 2))
+        x = relu(self.linear1(x.flatten(1)))
+        x = relu(self.linear2(x))
+        return self.classifier(self.dropout(x))
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The same images, N×1×H×W, with the strides of the channels-last layout.
+
+    With one channel the two layouts hold the same bytes; the strides alone tell the convolutions
+    which one to give to what follows.
+    """
+    return images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+
+
+def scaled(count: int, width: float) -> int:
+    """A layer's channels or units at `width`, at least one."""
+    return max(1, round(count * width))
+
+
+NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {"lenet": LeNet}

@@ -1,0 +1,121 @@
+"""Reading params.yaml as DVC reads it, and refusing what no stage could mean.
+
+DVC and the code share one reader, ruamel.yaml's safe loader (YAML 1.2): `1e-3` is a number, `no` is
+text, a repeated key is an error. What dvc.lock records is therefore what the code has seen.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from fashion_mnist.errors import UserError
+from fashion_mnist.params.section import Section
+
+PATH = Path("params.yaml")
+
+S = TypeVar("S", bound=Section)
+
+
+def load(schema: type[S], section: str = "", path: Path = PATH) -> S:
+    """Read one section of params.yaml, or the whole file where `section` is empty.
+
+    Raises:
+        UserError: the file is missing or no YAML, or a key is missing, unknown, of the wrong type
+            or out of range; one line a mistake, with key, value and what is allowed.
+    """
+    content = _read(path)
+    if section:
+        if section not in content:
+            present = ", ".join(map(str, content)) or "none"
+            raise UserError(f"{path}: the section `{section}` is missing (present: {present})")
+        content = content[section]
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        prefix = (section,) if section else ()
+        lines = [_explain(schema, prefix, mistake) for mistake in error.errors()]
+        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file in {Path.cwd()}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except MarkedYAMLError as error:
+        raise UserError(f"{path}{_syntax(error)}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        raise UserError(f"{path}: the file is empty, every section is missing")
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: the top level must be a mapping of sections, not {content!r}")
+    return content
+
+
+def _syntax(error: MarkedYAMLError) -> str:
+    """One line for a syntax error: line number, reason, and the tab or key that caused it."""
+    mark = error.problem_mark or error.context_mark
+    where = f", line {mark.line + 1}" if mark else ""
+    problem = (error.problem or error.context or "no YAML").splitlines()[0]
+    if "\\t" in problem:
+        problem = "a tab is used for indentation; use spaces"
+    return f"{where}: {problem}"
+
+
+def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> str:
+    """One line for one of pydantic's errors: the key, the value, and what is allowed."""
+    location = mistake["loc"]
+    key = ".".join(map(str, (*prefix, *location)))
+    if mistake["type"] == "extra_forbidden":
+        known = list(_schema_at(schema, location[:-1])["properties"])
+        near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+        return f"unknown key {key}; did you mean `{near[0]}`? (known: {', '.join(known)})"
+    allowed = describe(_schema_at(schema, location))
+    if mistake["type"] == "missing":
+        return f"{key} is missing: give {allowed}"
+    return f"{key} is {shown(mistake['input'])}: give {allowed}"
+
+
+def shown(value: Any) -> str:
+    """A value as a reader of params.yaml recognises it, cut to a line's length."""
+    if value is None:
+        return "empty (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f"the text {value!r}" if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _schema_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
+    """The JSON schema of the key at `location`."""
+    whole = schema.model_json_schema()
+    node = whole
+    for name in location:
+        node = node["properties"][name]
+        if "$ref" in node:
+            node = whole["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def describe(schema: dict[str, Any]) -> str:
+    """What a key accepts, in words, from its JSON schema."""
+    if "enum" in schema:
+        return "one of " + ", ".join(schema["enum"])
+    kind = schema["type"]
+    if kind == "boolean":
+        return "true or false"
+    if kind == "object":
+        return "a mapping with the keys " + ", ".join(schema["properties"])
+    if kind == "string":
+        return schema["description"]
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema]
+    word = "a whole number" if kind == "integer" else "a number"
+    return f"{word} {' and '.join(limits)}".strip()

@@ -1,0 +1,16 @@
+"""The section `evaluate` of params.yaml."""
+
+from pydantic import Field
+
+from fashion_mnist.params.device import Device
+from fashion_mnist.params.section import Section
+
+
+class Evaluate(Section):
+    """How the test split is evaluated."""
+
+    batch_size: int = Field(ge=1, le=65_536)
+    calibration_bins: int = Field(ge=2, le=100)
+    test_time_flip: bool
+    device: Device
+    threads: int = Field(ge=1, le=256)

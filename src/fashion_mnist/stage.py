@@ -1,0 +1,77 @@
+"""What every stage has around its work: exit codes, and an end when DVC is gone."""
+
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from fashion_mnist.errors import UserError
+
+SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "cmd.exe", "powershell.exe"}
+ORPHAN_POLL_SECONDS = 0.2
+
+MENDABLE = {
+    errno.EACCES: "",
+    errno.EPERM: "",
+    errno.EROFS: "",
+    errno.ENOSPC: "free some space and run again; ",
+    errno.EDQUOT: "free some space and run again; ",
+}
+"""What the user can mend, by error number, with advice."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run `main` and end the process: 0 for success, 2 for a user's mistake, 130 for Ctrl-C.
+
+    A mistake is one message on stderr without a traceback. Anything else that is raised is a
+    defect and ends with its traceback and status 1. SIGTERM ends the run as Ctrl-C does, so that
+    what is half done is cleaned up. A stage that DVC started ends itself when DVC is gone: nobody
+    would record what it writes, and the next run would work beside it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # so that `dvc queue logs` shows lines as they come
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if "DVC_STAGE" in os.environ:
+        _end_with(_starter())
+    try:
+        main()
+    except UserError as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        advice = MENDABLE[error.errno]
+        print(f"error: {error.strerror}{where}; {advice}nothing was written", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _starter() -> list[psutil.Process]:
+    """The process that started this one, preceded by any shell between the two."""
+    chain = []
+    for process in psutil.Process().parents():
+        chain.append(process)
+        if process.name() not in SHELLS:
+            break
+    return chain
+
+
+def _end_with(chain: list[psutil.Process]) -> None:
+    """Watch `chain` from a thread and end this process at once when a link of it is gone."""
+
+    def watch() -> None:
+        while all(process.is_running() for process in chain) and os.getppid() == parent:
+            time.sleep(ORPHAN_POLL_SECONDS)
+        os._exit(1)
+
+    parent = os.getppid()
+    threading.Thread(target=watch, daemon=True, name="watch DVC").start()

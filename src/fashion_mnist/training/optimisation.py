@@ -1,0 +1,61 @@
+"""The optimiser, and the learning rate as a pure function of the step."""
+
+import math
+
+from torch import nn, optim
+
+from fashion_mnist.params.train import Train
+
+FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
+
+
+def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
+    """The optimiser that `settings` names, with weight decay on weights alone.
+
+    Vectors (biases, the scales of batch normalisation) are not decayed, as is usual.
+    """
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    fused = parameters[0].device.type in FUSED
+    if settings.optimizer == "sgd":
+        return optim.SGD(
+            groups,
+            lr=settings.lr,
+            momentum=settings.momentum,
+            nesterov=settings.momentum > 0,
+            fused=fused,
+        )
+    kind = {"adam": optim.Adam, "adamw": optim.AdamW}[settings.optimizer]
+    return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=fused)
+
+
+def learning_rate(step: int, steps_per_epoch: int, settings: Train) -> float:
+    """The learning rate of a step, counted from 0 over the whole run.
+
+    constant: `lr`. step: `lr` times `step_factor` for each `step_epochs` epochs that have passed.
+    cosine: linearly up to `lr` over the warm-up, then by half a cosine wave towards zero
+    (Loshchilov and Hutter, 2017). onecycle: by half a cosine wave from `lr`/25 up to `lr` over the
+    warm-up and down to `lr`/250,000, as torch's OneCycleLR (Smith and Topin, 2018).
+    """
+    lr, total = settings.lr, settings.epochs * steps_per_epoch
+    if settings.schedule == "constant":
+        return lr
+    if settings.schedule == "step":
+        return lr * settings.step_factor ** (step // (settings.step_epochs * steps_per_epoch))
+    if settings.schedule == "cosine":
+        rising = settings.warmup * total
+        if step < rising:
+            return lr * (step + 1) / (math.floor(rising) + 1)
+        return _wave(lr, 0.0, (step - rising) / (total - rising))
+    peak = settings.warmup * total - 1
+    if step < peak:
+        return _wave(lr / 25, lr, step / peak)
+    return _wave(lr, lr / 25e4, (step - peak) / max(1.0, total - 1 - peak))
+
+
+def _wave(start: float, end: float, share: float) -> float:
+    """From `start` to `end` by half a cosine wave, at a share of 0 to 1 of the way."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,112 @@
+"""The state of a run that was interrupted, to be taken up by the one that would do the same."""
+
+import hashlib
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fashion_mnist import files
+
+FOLDER = ".resume"
+FORGET_AFTER_DAYS = 30
+PARTS = ("parameters", "data", "code")
+
+
+def root() -> Path:
+    """The repository whose resume folder is used.
+
+    DVC runs queued and temporary experiments in a copy and names the repository in DVC_ROOT, so
+    that an experiment that was killed is taken up when it is started again, in another copy.
+    """
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path) -> str:
+    """Three digests, of all that decides what a run does: parameters, data and code.
+
+    Args:
+        parameters: of the run, with the device that was resolved.
+        data: the files that are trained on.
+        checkout: the code is every module that is loaded from below it, and torch's version.
+    """
+    code = hashlib.sha256(torch.__version__.encode())
+    for path in sorted(loaded_modules(checkout)):
+        code.update(str(path.relative_to(checkout)).encode() + b"\0" + path.read_bytes() + b"\0")
+    content = hashlib.sha256()
+    for path in data:
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    settings = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    return "-".join(digest.hexdigest()[:16] for digest in (settings, content, code))
+
+
+def loaded_modules(checkout: Path) -> set[Path]:
+    """The source files of every module of this project that the process has imported."""
+    names = [name for name in sys.modules if name.split(".")[0] in ("stages", "fashion_mnist")]
+    paths = (Path(sys.modules[name].__file__) for name in names)
+    return {path.resolve() for path in [*paths, Path(sys.modules["__main__"].__file__)]} & {
+        path for folder in ("src", "stages") for path in (checkout / folder).rglob("*.py")
+    }
+
+
+class ResumeFile:
+    """The state of one run: `.resume/<fingerprint>.pt`, whole or not there."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.path = folder / f"{fingerprint}.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state. Two runs of one fingerprint at once do not harm each other."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        files.write({self.path: buffer.getvalue()})
+
+    def load(self) -> dict[str, Any] | None:
+        """The state, or None with one line that says why a run starts afresh.
+
+        Only tensors and plain values are accepted, so nothing in the file is ever executed.
+        """
+        files.remove_leftovers(self.path)
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            self._say_why()
+            return None
+        try:
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever a damaged or foreign file makes torch raise
+            self.warn(error)
+            return None
+
+    def warn(self, error: Exception) -> None:
+        """Say that the file cannot be used, and why."""
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        print(f"warning: {self.path} is damaged ({reason}); starting afresh", file=sys.stderr)
+
+    def delete(self) -> None:
+        """Remove the state of a run that is over, and states that nobody has wanted for long."""
+        self.path.unlink(missing_ok=True)
+        for other in self.path.parent.glob("*.pt"):
+            try:
+                if time.time() - other.stat().st_mtime > FORGET_AFTER_DAYS * 86400:
+                    other.unlink()
+            except FileNotFoundError:
+                pass  # another run's, finished meanwhile
+
+    def _say_why(self) -> None:
+        others = [p for p in self.path.parent.glob("*.pt") if p.stem.count("-") == 2]
+        if not others:
+            return
+        mine = self.path.stem.split("-")
+        differing = [
+            [part for part, a, b in zip(PARTS, mine, p.stem.split("-"), strict=True) if a != b]
+            for p in others
+        ]
+        fewest = min(differing, key=len)
+        print(f"starting afresh: {self.path.parent} holds a run with other {' and '.join(fewest)}")

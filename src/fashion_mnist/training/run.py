@@ -1,0 +1,103 @@
+"""A training run from start, or from where it was interrupted, to its end."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fashion_mnist import files
+from fashion_mnist.errors import UserError
+from fashion_mnist.training.resume import ResumeFile
+from fashion_mnist.training.trainer import COLUMNS, Row, Trainer, best_row
+
+
+def train(
+    make: Callable[[], Trainer], resume: ResumeFile, on_epoch: Callable[[list[Row]], None]
+) -> Trainer:
+    """Train to the last epoch, with the complete state on disk after each.
+
+    Args:
+        make: builds the trainer as it is before the first epoch.
+        resume: where the state is kept until the caller deletes it.
+        on_epoch: called with the history after each epoch, and first when a run is taken up.
+
+    Raises:
+        UserError: a loss is not finite; the state is removed, since it would fail again.
+    """
+    trainer = take_up(make, resume)
+    if trainer.history:
+        print(f"taking up the run after epoch {len(trainer.history)}")
+        on_epoch(trainer.history)
+    total = trainer.settings.epochs
+    start = time.monotonic()
+    try:
+        for row in tqdm(
+            trainer.epochs(),
+            total=total,
+            initial=len(trainer.history),
+            unit="epoch",
+            disable=None,  # a bar on a terminal only; the lines below are for logs as well
+        ):
+            resume.save(trainer.state_dict())
+            on_epoch(trainer.history)
+            tqdm.write(f"{describe(row, total)}  {time.monotonic() - start:.1f} s")
+    except UserError:
+        resume.delete()
+        raise
+    return trainer
+
+
+def take_up(make: Callable[[], Trainer], resume: ResumeFile) -> Trainer:
+    """A trainer in the state that was kept, or before its first epoch."""
+    trainer = make()
+    state = resume.load()
+    if state is None:
+        return trainer
+    try:
+        trainer.load_state_dict(state)
+    except Exception as error:
+        resume.warn(error)
+        return make()
+    return trainer
+
+
+def describe(row: Row, total: int) -> str:
+    """An epoch's row as a line for the console."""
+    line = f"epoch {row['epoch']}/{total}  loss {row['train_loss']:.4f}"
+    line += f"  accuracy {row['train_accuracy']:.4f}"
+    if row["validation_loss"] is not None:
+        line += f"  validation loss {row['validation_loss']:.4f}"
+        line += f"  accuracy {row['validation_accuracy']:.4f}"
+    return line
+
+
+def history_bytes(history: list[Row]) -> bytes:
+    """The history as a CSV table under the fixed header `COLUMNS`."""
+    return files.csv_bytes(COLUMNS, [[row[column] for column in COLUMNS] for row in history])
+
+
+def summary(trainer: Trainer) -> dict[str, Any]:
+    """The metrics of the run: those of the best epoch, and which it was."""
+    best = best_row(trainer.history)
+    return {
+        "best_epoch": best["epoch"],
+        **{column: best[column] for column in COLUMNS[1:5] if best[column] is not None},
+        "parameters": sum(p.numel() for p in trainer.network.parameters()),
+    }
+
+
+@contextmanager
+def put_back_on_failure(path: Path) -> Iterator[None]:
+    """Leave `path` as it was before, should the block that rewrites it fail."""
+    before = path.read_bytes() if path.exists() else None
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            files.write({path: before})
+        raise

@@ -1,0 +1,186 @@
+"""The epoch loop."""
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fashion_mnist.errors import UserError
+from fashion_mnist.inference import predict_logits
+from fashion_mnist.params.train import Train
+from fashion_mnist.splits import Split
+from fashion_mnist.training.batches import Batches
+from fashion_mnist.training.optimisation import learning_rate, make_optimizer
+from fashion_mnist.training.randomness import derive
+
+COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "lr",
+)
+"""The columns of the history, one row an epoch, counted from 1. Accuracies are shares of 1, losses
+cross-entropies in nats, means over samples; `train_*` are those of the augmented batches as they
+were trained on. `lr` is that of the epoch's last step."""
+
+VALIDATION_BATCH = 1000
+
+Row = dict[str, int | float | None]
+Weights = dict[str, Tensor]
+
+
+class Trainer:
+    """A network in training, with everything that its next epoch depends on.
+
+    Attributes:
+        history: a row of `COLUMNS` for each finished epoch.
+        best: weights after the best epoch (see `best_row`), on the CPU.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: Split,
+        validation: Split,
+        settings: Train,
+        device: torch.device,
+    ) -> None:
+        self.settings = settings
+        self.network = network.to(device)
+        self.averaged = (
+            AveragedModel(
+                self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True
+            )
+            if settings.ema
+            else None
+        )
+        self.optimizer = make_optimizer(self.network, settings)
+        self.batches = Batches(training, settings, device, ahead=settings.threads > 1)
+        self.validation_images = torch.from_numpy(validation.images).to(device)
+        self.validation_labels = torch.from_numpy(validation.labels).to(device)
+        self.history: list[Row] = []
+        self.best: Weights = {}
+
+    def epochs(self) -> Iterator[Row]:
+        """Train the remaining epochs; yield the row of each when its state is complete.
+
+        Raises:
+            UserError: a loss is not finite; the message names the epoch and the batch.
+        """
+        for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
+            row = {"epoch": epoch, **self._train(epoch), **self._validate()}
+            self.history.append({column: row[column] for column in COLUMNS})
+            if best_row(self.history) is self.history[-1]:
+                self.best = self.weights()
+            yield self.history[-1]
+
+    def weights(self) -> Weights:
+        """A copy on the CPU of the weights that are validated: the average where there is one."""
+        return {name: tensor.cpu().clone() for name, tensor in self._evaluated.state_dict().items()}
+
+    @property
+    def _evaluated(self) -> nn.Module:
+        return self.network if self.averaged is None else self.averaged.module
+
+    def _train(self, epoch: int) -> Row:
+        """One epoch. Nothing is copied from the device until it is over."""
+        settings, network, optimizer = self.settings, self.network, self.optimizer
+        device = self.batches.images.device
+        steps = len(self.batches)
+        losses = torch.zeros(steps, device=device)
+        correct = torch.zeros(steps, dtype=torch.int64, device=device)
+        sizes = []
+        torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
+        network.train()
+        for batch, (images, labels) in enumerate(self.batches.epoch(epoch)):
+            lr = learning_rate((epoch - 1) * steps + batch, steps, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            with self._precision(device):
+                logits = network(images)
+                loss = cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if self.averaged is not None:
+                self.averaged.update_parameters(network)
+            losses[batch] = loss.detach()
+            correct[batch] = (logits.detach().argmax(1) == labels).sum()
+            sizes.append(len(labels))
+        finite = losses.isfinite()
+        if not finite.all():
+            batch = int((~finite).to(torch.uint8).argmax()) + 1
+            raise UserError(
+                f"the loss is not finite at epoch {epoch}, batch {batch}: "
+                f"lower train.lr, which is {settings.lr:g}"
+            )
+        weight = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+        return {
+            "train_loss": float(losses.cpu().double() @ weight),
+            "train_accuracy": int(correct.sum()) / sum(sizes),
+            "lr": lr,
+        }
+
+    def _precision(self, device: torch.device) -> AbstractContextManager:
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+
+    def _validate(self) -> Row:
+        labels = self.validation_labels
+        if len(labels) == 0:
+            return {"validation_loss": None, "validation_accuracy": None}
+        logits = predict_logits(self._evaluated, self.validation_images, VALIDATION_BATCH)
+        return {
+            "validation_loss": float(cross_entropy(logits.double(), labels)),
+            "validation_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next epoch depends on: tensors on the CPU, plain numbers, strings."""
+        return {
+            "network": to_cpu(self.network.state_dict()),
+            "averaged": None if self.averaged is None else to_cpu(self.averaged.state_dict()),
+            "optimizer": to_cpu(self.optimizer.state_dict()),
+            "history": self.history,
+            "best": self.best,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = state["history"]
+        self.best = state["best"]
+
+
+def best_row(history: list[Row]) -> Row | None:
+    """The epoch with the highest validation accuracy; of equals the one with the lower loss.
+
+    Of equals in both the earliest. Without validation the last epoch. Rows with a value that is
+    not finite are never the best; None where no row is left.
+    """
+    rows = [row for row in history if all(math.isfinite(v) for v in row.values() if v is not None)]
+    if not rows or rows[-1]["validation_accuracy"] is None:
+        return rows[-1] if rows else None
+    return max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
+
+
+def to_cpu(state: Any) -> Any:
+    """The same nested dictionaries and lists with every tensor copied to the CPU."""
+    if isinstance(state, Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: to_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [to_cpu(value) for value in state]
+    return state

@@ -1,0 +1,15 @@
+"""What DVC runs, one short file a stage, as `python -m stages.<name>`.
+
+Importing this package puts this checkout's src/ first on the path and makes its root the working
+folder: an experiment in a copy of the repository runs the code it was queued with, never the
+installed package of another checkout, and writes below its own root wherever it was started.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+sys.path.insert(0, str(ROOT / "src"))
+os.chdir(ROOT)

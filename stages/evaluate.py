@@ -1,0 +1,53 @@
+"""Evaluate the best checkpoint on the test split, once."""
+
+from pathlib import Path
+
+import torch
+
+from fashion_mnist import checkpoints, devices, files, splits, stage
+from fashion_mnist.evaluation import figures, metrics
+from fashion_mnist.inference import predict_logits, predict_logits_flipped
+from fashion_mnist.params import load
+from fashion_mnist.params.evaluate import Evaluate
+
+TEST = Path("data/prepared/test.safetensors")
+CHECKPOINT = Path("checkpoints/best.safetensors")
+
+
+def main() -> None:
+    """Write metrics, predictions, tables for plots, and a picture."""
+    settings = load(Evaluate, "evaluate")
+    device = devices.use(settings.device, settings.threads)
+    network = checkpoints.read(CHECKPOINT).to(device)
+    test = splits.read(TEST)
+    images = torch.from_numpy(test.images).to(device)
+    logits = predict_logits(network, images, settings.batch_size)
+    made = metrics.predictions(logits, test.labels)
+    report = metrics.metrics(made, settings.calibration_bins)
+    if settings.test_time_flip:
+        flipped = predict_logits_flipped(network, images, settings.batch_size)
+        also = metrics.predictions(flipped, test.labels)
+        report["accuracy_test_time_flip"] = metrics.accuracy(also)
+    files.write(
+        {
+            Path("metrics/evaluate.json"): files.json_bytes(report),
+            Path("plots/predictions.csv"): files.csv_bytes(
+                metrics.PREDICTION_COLUMNS, metrics.prediction_rows(made)
+            ),
+            Path("plots/per_class.csv"): files.csv_bytes(
+                metrics.CLASS_COLUMNS, metrics.class_rows(made)
+            ),
+            Path("plots/reliability.csv"): files.csv_bytes(
+                metrics.RELIABILITY_COLUMNS,
+                metrics.reliability_rows(made, settings.calibration_bins),
+            ),
+            Path("plots/misclassified.png"): figures.misclassified_png(
+                test.pixels, test.labels, made.predicted
+            ),
+        }
+    )
+    print(metrics.describe(report))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,18 @@
+"""Put the four verified IDX files into data/raw."""
+
+from pathlib import Path
+
+from fashion_mnist import stage
+from fashion_mnist.data.raw import fetch_into
+from fashion_mnist.params import load
+from fashion_mnist.params.fetch import Fetch
+
+
+def main() -> None:
+    """Fetch from the first source that answers, unless the right files are there."""
+    digests = load(Fetch, "fetch").sha256
+    fetch_into(Path("data/raw"), digests.model_dump(), report=print)
+
+
+if __name__ == "__main__":
+    stage.run(main)

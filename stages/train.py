@@ -1,0 +1,52 @@
+"""Train the network; keep its best and last weights."""
+
+from pathlib import Path
+
+from fashion_mnist import checkpoints, devices, files, splits, stage
+from fashion_mnist.networks import build
+from fashion_mnist.params import load
+from fashion_mnist.params.model import Model
+from fashion_mnist.params.train import Train
+from fashion_mnist.training.randomness import derive
+from fashion_mnist.training.resume import FOLDER, ResumeFile, fingerprint, root
+from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
+from fashion_mnist.training.trainer import Trainer
+from stages import ROOT
+
+DATA = [Path(f"data/prepared/{name}.safetensors") for name in ("train", "validation")]
+HISTORY = Path("plots/history.csv")
+
+
+def main() -> None:
+    """Train on the train split, choose by the validation split; the test split is never read."""
+    model, settings = load(Model, "model"), load(Train, "train")
+    device = devices.use(settings.device, settings.threads)
+    print(f"training {model.name} on {device}")
+    network = model.model_dump()
+    data = [splits.read(path) for path in DATA]
+    parameters = {**network, **settings.model_dump(), "device": str(device)}
+    resume = ResumeFile(root() / FOLDER, fingerprint(parameters, DATA, ROOT))
+
+    def make() -> Trainer:
+        seed = derive(settings.seed, "weights")
+        return Trainer(build(**network, seed=seed), *data, settings, device)
+
+    with put_back_on_failure(HISTORY):
+        trainer = train(
+            make, resume, lambda history: files.write({HISTORY: history_bytes(history)})
+        )
+        files.write(
+            {
+                Path("checkpoints/best.safetensors"): checkpoints.to_bytes(trainer.best, network),
+                Path("checkpoints/last.safetensors"): checkpoints.to_bytes(
+                    trainer.weights(), network
+                ),
+                Path("metrics/train.json"): files.json_bytes(summary(trainer)),
+                HISTORY: history_bytes(trainer.history),
+            }
+        )
+    resume.delete()
+
+
+if __name__ == "__main__":
+    stage.run(main)
