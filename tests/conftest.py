@@ -33,7 +33,12 @@ class Repository:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the checkout; its output is shown where the test fails."""
         result = subprocess.run(
-            command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         print(f"$ {' '.join(command)}\n{result.stdout}{result.stderr}")
         if check:
