@@ -6,7 +6,10 @@ digests = write_idx(folder)
 
 import hashlib
 import io
+import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ from ruamel.yaml import YAML
 
 from fashion_mnist.data.idx import FILES
 
-PARAMS = Path(__file__).parent.parent / "params.yaml"
+PROJECT = Path(__file__).resolve().parent.parent
+PARAMS = PROJECT / "params.yaml"
 
 
 def images(labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -89,3 +93,29 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     buffer = io.StringIO()
     yaml.dump(params, buffer)
     return buffer.getvalue()
+
+
+def copy_project(root: Path, digests: dict[str, str] | None = None, **overrides: Any) -> Path:
+    """Copy what a stage needs into `root`, as a checkout of its own with its own params.yaml."""
+    for folder in ("src", "stages"):
+        shutil.copytree(
+            PROJECT / folder,
+            root / folder,
+            ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+        )
+    (root / "params.yaml").write_text(params_text(digests, **overrides), encoding="utf-8")
+    return root
+
+
+def run_stage(root: Path, name: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m stages.<name>` of the checkout `root`; `options` are those of subprocess."""
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{name}"],
+        **{"cwd": root, "capture_output": True, "text": True, "timeout": 300, **options},
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its relative path, hidden ones too."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
