@@ -6,16 +6,20 @@ digests = write_idx(folder)
 
 import hashlib
 import io
+import os
 import shutil
 import struct
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
 
+from fashion_mnist import stage
 from fashion_mnist.data.idx import FILES
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -119,3 +123,42 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder by its relative path, hidden ones too."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def in_child(
+    root: Path, main: Callable[[], None], before: Callable[[], None] = lambda: None
+) -> tuple[int, str]:
+    """Run a stage's `main` in a forked process whose working folder is `root`.
+
+    A fork is a stage's process without the seconds that importing torch takes.
+
+    Args:
+        before: called first in the child: to break what only the child may see broken.
+
+    Returns:
+        The exit status and what was printed, stdout and stderr together.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status: Any = 1
+        try:
+            os.dup2(writing, 1)
+            os.dup2(writing, 2)
+            sys.stdout, sys.stderr = (os.fdopen(n, "w", closefd=False) for n in (1, 2))
+            os.chdir(root)
+            before()
+            stage.run(main)
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        printed = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed
