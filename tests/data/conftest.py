@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -42,10 +43,11 @@ def server(content):
             self.send_header("Content-Length", str(len(body) + (way == "short")))
             self.end_headers()
             if way == "slow":  # a byte now and then, so that it is never silent
-                for byte in body:
-                    self.wfile.write(bytes([byte]))
-                    if over.wait(0.02):
-                        break
+                with suppress(ConnectionError):
+                    for byte in body:
+                        self.wfile.write(bytes([byte]))
+                        over.wait(0.02)
+                return None
             return self.wfile.write(body[: len(body) // 2] if way == "cut" else body)
 
         def log_message(self, *_):
