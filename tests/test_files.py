@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small import contents, in_child
 
 from fashion_mnist import files
-from tests.small import contents, in_child
 
 NEW = {"a/one.json": b"new one" * 1000, "b/two.csv": b"new two" * 2000, "b/three": b""}
 

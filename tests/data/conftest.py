@@ -7,11 +7,11 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import small
 from torchvision.datasets import FashionMNIST
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
-from tests import small
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ import struct
 
 import numpy as np
 import pytest
+import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_mnist.data.idx import parse_images, parse_labels, read_pair
 from fashion_mnist.errors import UserError
-from tests import small
 
 TWO_IMAGES = (
     b"\x00\x00\x08\x03" b"\x00\x00\x00\x02" b"\x00\x00\x00\x1c" b"\x00\x00\x00\x1c"

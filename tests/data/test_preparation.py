@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+import small
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_mnist.data.preparation import hold_out, make_splits, normalise, statistics
 from fashion_mnist.errors import UserError
 from fashion_mnist.params.prepare import Prepare
-from tests import small
 
 FIXED = {"validation_size": 2, "seed": 0, "normalisation": "fixed", "mean": 0.5, "std": 0.5}
 

@@ -7,12 +7,12 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import contents, write_idx
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
 from fashion_mnist.data.raw import fetch_into
 from fashion_mnist.errors import UserError
-from tests.small import contents, write_idx
 
 pytestmark = pytest.mark.usefixtures("alone")
 

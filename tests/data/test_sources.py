@@ -6,12 +6,12 @@ import sys
 import time
 
 import pytest
+from small import in_child
 from torchvision.datasets import FashionMNIST
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
 from fashion_mnist.errors import UserError
-from tests.small import in_child
 
 pytestmark = pytest.mark.usefixtures("alone")
 

@@ -10,13 +10,13 @@ from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from small import PARAMS, params_text
 
 from fashion_mnist.errors import UserError
 from fashion_mnist.params import load
 from fashion_mnist.params.evaluate import Evaluate
 from fashion_mnist.params.file import File, load_file
 from fashion_mnist.params.train import Train
-from tests.small import PARAMS, params_text
 
 PLAIN = "\n".join(
     line for line in PARAMS.read_text().splitlines() if line and not line.lstrip().startswith("#")
