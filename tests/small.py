@@ -21,6 +21,9 @@ from ruamel.yaml import YAML
 
 from fashion_mnist import stage
 from fashion_mnist.data.idx import FILES
+from fashion_mnist.data.preparation import normalise
+from fashion_mnist.params.train import Train
+from fashion_mnist.splits import Split
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARAMS = PROJECT / "params.yaml"
@@ -73,6 +76,24 @@ def write_idx(folder: Path, train: int = 200, test: int = 60, seed: int = 0) -> 
     for key, name in FILES.items():
         (folder / name).write_bytes(made[key])
     return digests_of(made)
+
+
+def train_settings(**changes: Any) -> Train:
+    """The project's section `train` for a short run on the CPU, with changes by key.
+
+    `augment` takes a mapping of changes; what it does not name is off.
+    """
+    off = {"rotation": 0.0, "flip": False, "flip_alternating": False}
+    off |= {"crop_padding": 0, "erasing": 0.0}
+    section = YAML(typ="safe").load(PARAMS.read_text(encoding="utf-8"))["train"]
+    section |= {"epochs": 2, "batch_size": 16, "device": "cpu", "threads": 1}
+    return Train(**{**section, **changes, "augment": {**off, **changes.get("augment", {})}})
+
+
+def split(count: int, seed: int = 0) -> Split:
+    """A prepared split of learnable images, normalised with 0.5/0.5."""
+    classes = labels(count, seed)
+    return Split(normalise(images(classes, seed), 0.5, 0.5), classes.astype(np.int64), 0.5, 0.5)
 
 
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
