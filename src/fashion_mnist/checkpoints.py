@@ -43,7 +43,11 @@ def read(path: Path) -> nn.Module:
         network.load_state_dict(weights)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except PermissionError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a checkpoint of this project ({reason})") from None
+        raise UserError(
+            f"{path}: not a checkpoint of this project ({reason}); `dvc repro` mends it"
+        ) from None
     return network.eval()

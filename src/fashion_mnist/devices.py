@@ -1,6 +1,8 @@
 """The device that is computed on, the thread count, and determinism."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -40,3 +42,20 @@ def available() -> list[str]:
     if accelerator is None:
         return ["cpu"]
     return ["cpu"] + [f"{accelerator.type}:{i}" for i in range(torch.accelerator.device_count())]
+
+
+@contextmanager
+def within_memory(key: str) -> Iterator[None]:
+    """Turn a lack of memory in the block into advice to lower the parameter `key`.
+
+    Raises:
+        UserError: the device or the CPU has run out of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # Torch has a type of its own for accelerators, and a RuntimeError for the CPU.
+        memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not memory and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(f"out of memory; lower {key}") from None

@@ -72,14 +72,25 @@ class Trainer:
         """Train the remaining epochs; yield the row of each when its state is complete.
 
         Raises:
-            UserError: a loss is not finite; the message names the epoch and the batch.
+            UserError: a loss or a weight is not finite; the message names the epoch and the batch.
         """
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             row = {"epoch": epoch, **self._train(epoch), **self._validate()}
+            self._check(row)
             self.history.append({column: row[column] for column in COLUMNS})
             if best_row(self.history) is self.history[-1]:
                 self.best = self.weights()
             yield self.history[-1]
+
+    def _check(self, row: Row) -> None:
+        """Refuse what the last step of an epoch can still bring about, after the last loss."""
+        finite = all(math.isfinite(value) for value in row.values() if value is not None)
+        weights = [w for w in self._evaluated.state_dict().values() if w.is_floating_point()]
+        if not (finite and all(bool(w.isfinite().all()) for w in weights)):
+            raise UserError(
+                f"the network is not finite after epoch {row['epoch']}: "
+                f"lower train.lr, which is {self.settings.lr:g}"
+            )
 
     def weights(self) -> Weights:
         """A copy on the CPU of the weights that are validated: the average where there is one."""
