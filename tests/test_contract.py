@@ -1,0 +1,156 @@
+"""The contract of dvc.yaml: what a stage declares is what it reads and writes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOW = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = FLOW["stages"]
+
+RUN_AND_LIST_MODULES = """
+import json, runpy, sys
+from pathlib import Path
+stage = sys.argv.pop(1)
+try:
+    runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    if end.code:
+        raise
+import stages
+names = [name for name in sys.modules if name.split(".")[0] in ("stages", "fashion_mnist")]
+paths = [Path(sys.modules[name].__file__).relative_to(stages.ROOT) for name in names]
+paths.append(Path(f"stages/{stage}.py"))
+Path(sys.argv[1]).write_text(json.dumps(sorted({str(path) for path in paths})))
+"""
+
+
+def outputs(stage: str) -> set[str]:
+    """The declared outputs of a stage, of every kind."""
+    entries = [e for kind in ("outs", "metrics", "plots") for e in STAGES[stage].get(kind, [])]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_needs_and_makes_what_it_declares(stage, repository, tmp_path):
+    """It runs on its deps and params alone, imports exactly its deps, writes exactly its outs."""
+    checkout = tmp_path / "checkout"
+    for dep in STAGES[stage]["deps"]:
+        source, target = repository.path / dep, checkout / dep
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    sections = yaml.safe_load((repository.path / "params.yaml").read_text())
+    if "params.yaml" not in STAGES[stage]["deps"]:
+        own = {name: sections[name] for name in STAGES[stage].get("params", [])}
+        checkout.joinpath("params.yaml").write_text(yaml.safe_dump(own))
+    before = files_below(checkout)
+    listing = tmp_path / "modules.json"
+
+    subprocess.run(
+        [sys.executable, "-B", "-c", RUN_AND_LIST_MODULES, stage, str(listing)],
+        cwd=checkout,
+        env={**repository.environment, "PYTHONPATH": "."},
+        check=True,
+    )
+
+    modules = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert modules == set(json.loads(listing.read_text()))
+    written = {
+        next((out for out in outputs(stage) if Path(path).is_relative_to(out)), path)
+        for path in files_below(checkout) - before
+    }
+    assert written == outputs(stage)
+
+
+def test_stage_reads_each_section_that_it_declares(repository, tmp_path):
+    """Without one of them it fails."""
+    checkout = repository.copy(tmp_path / "checkout")
+    text = checkout.read("params.yaml").decode()
+    for stage, declared in STAGES.items():
+        for section in declared.get("params", []):
+            (checkout.path / "params.yaml").write_text(text.replace(f"\n{section}:", "\nother:"))
+            result = checkout.stage(stage)
+            assert result.returncode == 2
+            assert f"the section `{section}` is missing" in result.stderr
+
+
+def test_every_stage_depends_on_the_check():
+    assert all("data/params.ok" in STAGES[stage]["deps"] for stage in STAGES if stage != "check")
+
+
+def test_only_raw_data_persists_and_nothing_always_changes():
+    """Either would take the stage out of the run cache."""
+    entries = [
+        (path, options)
+        for stage in STAGES.values()
+        for kind in ("outs", "metrics", "plots")
+        for entry in stage.get(kind, [])
+        if isinstance(entry, dict)
+        for path, options in entry.items()
+    ]
+    assert [path for path, options in entries if options.get("persist")] == ["data/raw"]
+    assert not any(stage.get("always_changed") for stage in STAGES.values())
+
+
+def test_metrics_and_plots_lie_in_git():
+    """c24: `cache: false`, and ignored by no .gitignore, so that no remote is needed to compare."""
+    for stage in STAGES.values():
+        for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
+            ((path, options),) = entry.items()
+            assert options["cache"] is False
+            ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+            assert ignored.returncode == 1, path
+
+
+def plot_definitions() -> list[tuple[str, dict, dict[str, list[str]]]]:
+    """Each plot's id, its options, and the columns that it draws, by file."""
+    found = []
+    for entry in FLOW["plots"]:
+        ((name, options),) = entry.items()
+        ys = {f: [y] if isinstance(y, str) else y for f, y in options["y"].items()}
+        found.append(
+            (name, options, {file: [*columns, options["x"]] for file, columns in ys.items()})
+        )
+    for stage in STAGES.values():
+        for entry in stage.get("plots", []):
+            ((name, options),) = entry.items()
+            if name.endswith(".csv"):
+                found.append((name, options, {name: [options["x"], options["y"]]}))
+    return found
+
+
+def test_every_plot_names_columns_that_exist(repository):
+    for name, _, columns in plot_definitions():
+        for file, names in columns.items():
+            header = (repository.path / file).read_text().splitlines()[0].split(",")
+            assert set(names) <= set(header), name
+
+
+def test_every_plot_has_a_title_and_labels():
+    for name, options, _ in plot_definitions():
+        assert {"title", "x_label", "y_label", "template"} <= set(options), name
+
+
+def test_curves_are_drawn_against_the_epoch():
+    """e10: not against the number of the row."""
+    curves = [
+        options["x"] for _, options, columns in plot_definitions() if "plots/history.csv" in columns
+    ]
+    assert curves == ["epoch"] * 3
+
+
+def test_plot_ids_select_one_plot_each():
+    """`--targets ID` matches prefixes, as a regular expression."""
+    ids = [name for name, _, _ in plot_definitions()]
+    for name in ids:
+        assert [other for other in ids if re.match(name, other)] == [name]
