@@ -9,7 +9,7 @@ from results_repository import ACTUAL, PROJECT
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch):
     """Results in which twenty images are wrong, committed on main."""
     made = results_repository.make(tmp_path / "project")
     made.results(wrong=range(20))
@@ -19,7 +19,7 @@ def repository(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def compared(repository, monkeypatch, capsys):
+def compared(project, monkeypatch, capsys):
     """Compare and give exit status, stdout and stderr."""
 
     def compare(*arguments):
@@ -29,8 +29,8 @@ def compared(repository, monkeypatch, capsys):
     return compare
 
 
-def test_better(repository, compared):
-    repository.results(wrong=range(10))
+def test_better(project, compared):
+    project.results(wrong=range(10))
     status, out, _ = compared("main")
     assert status == 0
     assert out.startswith(
@@ -39,20 +39,20 @@ def test_better(repository, compared):
     assert "workspace alone gets 10 right, main alone 0: p = 0.002" in out
 
 
-def test_worse(repository, compared):
-    repository.results(wrong=range(40))
+def test_worse(project, compared):
+    project.results(wrong=range(40))
     assert compared("main")[1].startswith("workspace is worse than main on this test set")
 
 
-def test_not_distinguishable(repository, compared):
-    repository.results(wrong=range(4, 20))  # four gained of 200: p = 0.125
+def test_not_distinguishable(project, compared):
+    project.results(wrong=range(4, 20))  # four gained of 200: p = 0.125
     out = compared("main")[1]
     assert out.startswith("workspace is not distinguishable from main on this test set")
     assert "p = 0.12" in out
 
 
-def test_json_holds_everything(repository, compared):
-    repository.results(wrong=[*range(15), 190], epochs=4)
+def test_json_holds_everything(project, compared):
+    project.results(wrong=[*range(15), 190], epochs=4)
     status, out, _ = compared("main", "workspace", "--json")
     found = json.loads(out)
     assert status == 0
@@ -64,9 +64,9 @@ def test_json_holds_everything(repository, compared):
     assert {"name": "best_epoch", "old": 3, "new": 4, "difference": 1} in found["metrics"]
 
 
-def test_recall_changes_are_sorted_by_size(repository, compared):
+def test_recall_changes_are_sorted_by_size(project, compared):
     shirts = [index for index, label in enumerate(ACTUAL) if label == "6 Shirt"]
-    repository.results(wrong=[*range(20), *shirts[:12], 20])
+    project.results(wrong=[*range(20), *shirts[:12], 20])
     recalls = json.loads(compared("main", "--json")[1])["recall"]
     assert [recall["class"] for recall in recalls[:3]] == ["6 Shirt", "0 T-shirt/top", "1 Trouser"]
     assert recalls[0]["old"] == pytest.approx(0.9)
@@ -74,15 +74,15 @@ def test_recall_changes_are_sorted_by_size(repository, compared):
     assert recalls[0]["count"] == 20
 
 
-def test_markdown_has_tables_and_names_few_images(repository, compared):
-    repository.results(wrong=())
+def test_markdown_has_tables_and_names_few_images(project, compared):
+    project.results(wrong=())
     out = compared("main", "--md")[1]
     assert "| metric | main | workspace | difference |\n| --- | ---: | ---: | ---: |" in out
     assert "and 10 more, which --json lists" in out
 
 
-def test_a_metric_that_one_revision_lacks(repository, compared):
-    repository.write("metrics/evaluate.json", '{"accuracy": 0.9, "ece": 0.01}')
+def test_a_metric_that_one_revision_lacks(project, compared):
+    project.write("metrics/evaluate.json", '{"accuracy": 0.9, "ece": 0.01}')
     status, out, _ = compared("main")
     lines = [line.split() for line in out.splitlines()]
     assert status == 0
@@ -90,23 +90,23 @@ def test_a_metric_that_one_revision_lacks(repository, compared):
     assert ["loss", "0.4", "-", "-"] in lines
 
 
-def test_experiments_branches_tags_and_commits(repository, compared):
-    sha = repository.git("rev-parse", "HEAD")
-    repository.git("tag", "v1")
-    repository.results(wrong=())
-    repository.experiment("brave-hare")
+def test_experiments_branches_tags_and_commits(project, compared):
+    sha = project.git("rev-parse", "HEAD")
+    project.git("tag", "v1")
+    project.results(wrong=())
+    project.experiment("brave-hare")
     for name in ("main", "v1", sha, sha[:8], "HEAD"):
         assert compared(name, "brave-hare")[1].startswith(f"brave-hare is better than {name} on")
 
 
-def test_a_subfolder_is_as_good_as_the_root(repository, compared, monkeypatch):
-    monkeypatch.chdir(repository.root / "plots")
+def test_a_subfolder_is_as_good_as_the_root(project, compared, monkeypatch):
+    monkeypatch.chdir(project.root / "plots")
     assert compared("main")[0] == 0
 
 
-def test_rows_in_another_order_are_the_same_predictions(repository, compared):
-    header, *rows = (repository.root / "plots/predictions.csv").read_text().splitlines()
-    repository.write("plots/predictions.csv", "\n".join([header, *reversed(rows), ""]))
+def test_rows_in_another_order_are_the_same_predictions(project, compared):
+    header, *rows = (project.root / "plots/predictions.csv").read_text().splitlines()
+    project.write("plots/predictions.csv", "\n".join([header, *reversed(rows), ""]))
     assert json.loads(compared("main", "--json")[1])["images"]["both"] == 180
 
 
@@ -116,9 +116,9 @@ def test_unknown_revision(compared):
     assert err.startswith("error: unknown revision 'no-such-branch'; `git branch -a`")
 
 
-def test_revision_without_predictions(repository, compared):
-    repository.git("rm", "--quiet", "plots/predictions.csv")
-    repository.commit("no predictions")
+def test_revision_without_predictions(project, compared):
+    project.git("rm", "--quiet", "plots/predictions.csv")
+    project.commit("no predictions")
     status, _, err = compared("HEAD~1", "HEAD")
     assert status == 2
     assert err.startswith("error: HEAD has no plots/predictions.csv; `dvc repro` writes it")
@@ -131,8 +131,8 @@ def test_revision_without_predictions(repository, compared):
         (ACTUAL[::-1], "differ at 200 images, first at index 0"),
     ],
 )
-def test_another_test_set(repository, compared, actual, message):
-    repository.results(actual=actual)
+def test_another_test_set(project, compared, actual, message):
+    project.results(actual=actual)
     status, _, err = compared("main")
     assert status == 2
     assert message in err
@@ -143,15 +143,15 @@ def test_another_test_set(repository, compared, actual, message):
     "content",
     ["", "index,actual\n0,6 Shirt\n", "index,actual,predicted\n0,6 Shirt,\n", "<<<<<<<\n"],
 )
-def test_damaged_predictions(repository, compared, content):
-    repository.write("plots/predictions.csv", content)
+def test_damaged_predictions(project, compared, content):
+    project.write("plots/predictions.csv", content)
     status, _, err = compared("main")
     assert status == 2
     assert err.startswith("error: workspace: plots/predictions.csv")
 
 
-def test_damaged_metrics(repository, compared):
-    repository.write("metrics/train.json", "<<<<<<< HEAD\n")
+def test_damaged_metrics(project, compared):
+    project.write("metrics/train.json", "<<<<<<< HEAD\n")
     status, _, err = compared("main")
     assert status == 2
     assert err.startswith("error: workspace: metrics/train.json is no JSON object")
@@ -174,5 +174,6 @@ def test_no_dvc_repository(tmp_path, compared, monkeypatch):
 
 
 def test_no_stage_imports_the_comparison():
+    """tests/test_contract.py proves that dvc.yaml names every module a stage imports."""
     imported = (PROJECT / "dvc.yaml").read_text()
     assert "comparison" not in imported

@@ -9,7 +9,7 @@ import results_repository
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch):
     """Two learning rates with three seeds each, as experiments on main."""
     made = results_repository.make(tmp_path / "project")
     made.results()
@@ -25,7 +25,7 @@ def repository(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def summarized(repository, monkeypatch, capsys):
+def summarized(project, monkeypatch, capsys):
     """Summarize and give exit status, stdout and stderr."""
 
     def summarize(*arguments):
@@ -68,48 +68,48 @@ def test_markdown(summarized):
     assert "| train.lr=0.001 | 3 | 0.9000 ± 0.0000 | 0.9000 ± 0.0500 |" in summarized("--md")[1]
 
 
-def test_a_named_revision_joins_its_variant(repository, summarized):
-    repository.results(range(40), seed=3)
-    repository.commit("another seed")
+def test_a_named_revision_joins_its_variant(project, summarized):
+    project.results(range(40), seed=3)
+    project.commit("another seed")
     first, *_ = json.loads(summarized("HEAD", "-A", "--json")[1])
     assert first["runs"]["HEAD"] == 3
     assert first["accuracy"]["count"] == 4
 
 
-def test_a_run_that_was_also_committed_counts_once(repository, summarized):
-    repository.results(range(10), seed=0)
-    repository.commit("the first experiment, applied")
+def test_a_run_that_was_also_committed_counts_once(project, summarized):
+    project.results(range(10), seed=0)
+    project.commit("the first experiment, applied")
     assert json.loads(summarized("HEAD", "-A", "--json")[1])[0]["accuracy"]["count"] == 3
 
 
-def test_other_code_is_another_variant(repository, summarized):
-    repository.results(range(50), seed=9, code="bb")
-    repository.experiment("new-code")
+def test_other_code_is_another_variant(project, summarized):
+    project.results(range(50), seed=9, code="bb")
+    project.experiment("new-code")
     names = {row["variant"]: len(row["runs"]) for row in json.loads(summarized("--json")[1])}
     assert sorted(names.values()) == [1, 3, 3]
     assert all("code or data" in name for name in names)
 
 
-def test_one_seed_has_no_spread(repository, summarized):
-    repository.results(range(50), lr=0.01)
-    repository.experiment("single")
+def test_one_seed_has_no_spread(project, summarized):
+    project.results(range(50), lr=0.01)
+    project.experiment("single")
     out = summarized()[1]
     assert "0.7500 ± -" in out
     assert "nan" not in out
 
 
-def test_experiments_of_other_commits_are_asked_for(repository, summarized):
-    repository.commit("an empty commit moves HEAD")
+def test_experiments_of_other_commits_are_asked_for(project, summarized):
+    project.commit("an empty commit moves HEAD")
     status, _, err = summarized()
     assert status == 2
     assert "no experiments start from HEAD" in err
     assert summarized("-A")[0] == 0
 
 
-def test_an_experiment_without_results_is_named_and_left_out(repository, summarized):
-    repository.results()
-    (repository.root / "dvc.lock").unlink()
-    repository.experiment("half-made")
+def test_an_experiment_without_results_is_named_and_left_out(project, summarized):
+    project.results()
+    (project.root / "dvc.lock").unlink()
+    project.experiment("half-made")
     status, out, err = summarized("--json")
     assert status == 0
     assert "left out: half-made has no dvc.lock" in err
