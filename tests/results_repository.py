@@ -114,18 +114,18 @@ def lock(*, seed: int, lr: float, epochs: int, code: str) -> str:
     stages = {
         "prepare": {
             "cmd": "python -m stages.prepare",
-            "deps": [{"path": "data/raw", "hash": "md5", "md5": "dd.dir"}],
+            "deps": [{"path": "data/raw", "hash": "md5", "md5": "dd" * 16 + ".dir"}],
             "params": {"params.yaml": {"prepare": {"seed": 0}}},
         },
         "train": {
             "cmd": "python -m stages.train",
             "deps": [
-                {"path": "stages/train.py", "hash": "md5", "md5": code},
-                {"path": "data/prepared/train.safetensors", "hash": "md5", "md5": "ee"},
+                {"path": "stages/train.py", "hash": "md5", "md5": code * 16},
+                {"path": "data/prepared/train.safetensors", "hash": "md5", "md5": "ee" * 16},
             ],
             "params": {"params.yaml": {"train": train, "model": {"name": "lenet"}}},
         },
-        "evaluate": {"cmd": "python -m stages.evaluate", "deps": [], "params": {}},
+        "evaluate": {"cmd": "python -m stages.evaluate"},
     }
     return json.dumps({"schema": "2.0", "stages": stages})
 
