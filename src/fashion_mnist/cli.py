@@ -17,6 +17,7 @@ def main() -> None:
     command.set_defaults(run=show)
     _add_compare(commands)
     _add_summarize(commands)
+    _add_report(commands)
     arguments = parser.parse_args()
     stage.run(lambda: arguments.run(arguments))
 
@@ -55,6 +56,16 @@ def _add_summarize(commands: argparse._SubParsersAction) -> None:
     )
     _add_formats(command)
     command.set_defaults(run=summarize)
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "report",
+        help="report.md and its pictures for a pull request",
+        description="Write report.md and report/*.png: the workspace against a base.",
+    )
+    command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
+    command.set_defaults(run=report)
 
 
 def _add_formats(command: argparse.ArgumentParser) -> None:
@@ -111,6 +122,16 @@ def summarize(arguments: argparse.Namespace) -> None:
         if arguments.json
         else summary.text(variants, markdown=arguments.md)
     )
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Write report.md and its pictures into the repository."""
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.report import report
+
+    root = revisions.find_root()
+    report.write(report.make(revisions.resolve(arguments.base, root)), root)
+    print(root / report.REPORT)
 
 
 def _metrics(path: Path) -> dict[str, float]:
