@@ -26,8 +26,8 @@ def augment(
         float32, N×1×28×28. With everything off, `images` itself.
     """
     if settings.rotation > 0:
-        images = rotate(images, settings.rotation, black, source)
-    if settings.flip or settings.flip_alternating:
+        images = rotate(images, settings.rotation, mirrored, black, source)
+    elif settings.flip or settings.flip_alternating:
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     if settings.crop_padding > 0:
         images = crop(images, settings.crop_padding, black, source)
@@ -36,12 +36,18 @@ def augment(
     return images
 
 
-def rotate(images: Tensor, degrees: float, black: float, source: torch.Generator) -> Tensor:
-    """Rotate each image about its centre by an angle from ±`degrees`, uniform, bilinearly."""
+def rotate(
+    images: Tensor, degrees: float, mirrored: Tensor, black: float, source: torch.Generator
+) -> Tensor:
+    """Mirror the chosen images, then rotate each by an angle from ±`degrees`, uniform, bilinearly.
+
+    Both in one pass, about the centre of the image.
+    """
     angles = uniform(images, source, -degrees, degrees) * (math.pi / 180)
     cos, sin = angles.cos(), angles.sin()
     zero = torch.zeros_like(cos)
-    matrices = torch.stack([cos, -sin, zero, sin, cos, zero], dim=1).view(-1, 2, 3)
+    side = 1 - 2 * mirrored.to(cos.dtype)  # -1 mirrors the horizontal coordinate
+    matrices = torch.stack([side * cos, side * -sin, zero, sin, cos, zero], dim=1).view(-1, 2, 3)
     grid = affine_grid(matrices, list(images.shape), align_corners=False)
     # grid_sample fills with zero: black is moved there and back
     return grid_sample(images - black, grid, align_corners=False) + black
@@ -86,15 +92,16 @@ def erase(images: Tensor, probability: float, black: float, source: torch.Genera
 def draw_mirrored(
     count: int, settings: Augment, seed: int, epoch: int, device: torch.device
 ) -> Tensor:
-    """Which of `count` samples are mirrored in `epoch`, bool, N.
+    """Which of `count` samples are mirrored in `epoch`, bool, N; none where `flip` is off.
 
     Alternating, one draw decides who begins, and each sample is then mirrored every other epoch
     (airbench, Jordan, 2024): over two epochs the network sees each image both ways.
     """
-    alternating = settings.flip_alternating
-    source = generator(seed, "flip", 0 if alternating else epoch, device)
-    mirrored = torch.rand(count, generator=source, device=device) < 0.5
-    return mirrored ^ (epoch % 2 == 1) if alternating else mirrored
+    if settings.flip_alternating:
+        first = torch.rand(count, generator=generator(seed, "flip", 0, device), device=device) < 0.5
+        return first ^ (epoch % 2 == 1)
+    source = generator(seed, "flip", epoch, device)
+    return torch.rand(count, generator=source, device=device) < (0.5 if settings.flip else 0.0)
 
 
 def uniform(images: Tensor, source: torch.Generator, low: float, high: float) -> Tensor:

@@ -1,8 +1,6 @@
 """The training split as augmented batches, resident on the device."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,24 +10,21 @@ from fashion_mnist.splits import Split
 from fashion_mnist.training.augmentation import augment, draw_mirrored
 from fashion_mnist.training.randomness import generator
 
-BLOCK = 2048  # images that are augmented at a time: few large operations, and still in the cache
-
-T = TypeVar("T")
+BLOCK = 1024  # images that are augmented at a time: few large operations, and still in the cache
 
 
 class Batches:
     """Batches of a split, in a new order and augmented anew in each epoch.
 
-    Whole blocks of batches are gathered and augmented at a time. With `ahead`, the next block is
-    made by a thread of its own while the present one is trained on; the numbers are the same.
+    Whole blocks of batches are gathered and augmented at a time, in this thread: on two cores a
+    helper that works ahead costs the network more than it saves (benchmarks/RESULTS.md).
     """
 
-    def __init__(self, split: Split, settings: Train, device: torch.device, ahead: bool) -> None:
+    def __init__(self, split: Split, settings: Train, device: torch.device) -> None:
         self.images = torch.from_numpy(split.images).to(device)
         self.labels = torch.from_numpy(split.labels).to(device)
         self.black = split.black
         self.settings = settings
-        self.ahead = ahead
 
     def __len__(self) -> int:
         """Batches an epoch; the last one may be smaller, and none is dropped."""
@@ -37,9 +32,8 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of an epoch: images, float32, n×1×28×28, and labels, int64, n."""
-        blocks = self._blocks(epoch)
         size = self.settings.batch_size
-        for images, labels in ahead(blocks) if self.ahead else blocks:
+        for images, labels in self._blocks(epoch):
             yield from zip(images.split(size), labels.split(size), strict=True)
 
     @torch.no_grad()
@@ -56,13 +50,3 @@ class Batches:
                 self.images[index], settings.augment, self.black, source, mirrored[index]
             )
             yield images, self.labels[index]
-
-
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made by a helper thread while the one before is in use."""
-    end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="augment") as helper:
-        pending = helper.submit(next, items, end)
-        while (item := pending.result()) is not end:
-            pending = helper.submit(next, items, end)
-            yield item

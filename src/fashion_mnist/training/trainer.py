@@ -62,7 +62,7 @@ class Trainer:
             else None
         )
         self.optimizer = make_optimizer(self.network, settings)
-        self.batches = Batches(training, settings, device, ahead=settings.threads > 1)
+        self.batches = Batches(training, settings, device)
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels).to(device)
         self.history: list[Row] = []

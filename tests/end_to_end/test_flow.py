@@ -1,0 +1,204 @@
+"""What users of `dvc repro` and `dvc exp` rely on, with real DVC on small data."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+DOWNSTREAM = {
+    "fetch__sha256__train_labels": "fetch",
+    "prepare__seed": "prepare",
+    "model__dropout": "train",
+    "train__seed": "train",
+    "evaluate__calibration_bins": "evaluate",
+}
+
+
+def ran(output: str) -> list[str]:
+    """The stages that DVC ran, in order."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def test_second_repro_runs_nothing(repository, tmp_path):
+    """a12 too: valid raw files are not touched."""
+    checkout = repository.copy(tmp_path / "checkout")
+    before = {p: p.stat().st_mtime_ns for p in (checkout.path / "data/raw").iterdir()}
+    assert ran(checkout.dvc("repro").stdout) == []
+    assert {p: p.stat().st_mtime_ns for p in (checkout.path / "data/raw").iterdir()} == before
+
+
+def test_forced_repro_leaves_the_lock_unchanged(repository, tmp_path):
+    """c18, c22: same inputs, same bytes; the epochs are trained anew and not appended."""
+    checkout = repository.copy(tmp_path / "checkout")
+    output = checkout.dvc("repro", "-f", "train", "evaluate").stdout
+    assert {"train", "evaluate"} <= set(ran(output))
+    assert checkout.outputs() == repository.outputs()
+    checkout.stage("train", check=True)
+    assert checkout.outputs() == repository.outputs()
+
+
+@pytest.mark.parametrize("key", DOWNSTREAM)
+def test_a_parameter_changes_only_the_stage_that_reads_it(key, repository, tmp_path):
+    checkout = repository.copy(tmp_path / "checkout")
+    value = "0" * 64 if key.startswith("fetch") else 1 if key != "model__dropout" else 0.5
+    checkout.set(**{key: value if key != "evaluate__calibration_bins" else 5})
+    with Repo(str(checkout.path)) as repo:
+        changed = {name.split(":")[-1] for name in repo.status()}
+    assert changed == {"check", DOWNSTREAM[key]}
+
+
+def test_a_module_changes_exactly_the_stages_that_import_it(repository, tmp_path):
+    """c16, for every module of the project: its dependants show as changed, no other stage does."""
+    checkout = repository.copy(tmp_path / "checkout")
+    stages = yaml.safe_load(checkout.read("dvc.yaml"))["stages"]
+    modules = sorted({d for s in stages.values() for d in s["deps"] if d.endswith(".py")})
+    assert "src/fashion_mnist/evaluation/figures.py" in modules
+    for module in modules:
+        path = checkout.path / module
+        original = path.read_text()
+        path.write_text(original + "# changed\n")
+        with Repo(str(checkout.path)) as repo:
+            changed = {name.split(":")[-1] for name in repo.status()}
+        path.write_text(original)
+        assert changed == {name for name, s in stages.items() if module in s["deps"]}, module
+
+
+def test_a_mistake_in_any_section_costs_nothing(repository, tmp_path):
+    """b19: it stops at `check`; every output but that stage's own is still there."""
+    checkout = repository.copy(tmp_path / "checkout")
+    checkout.set(evaluate__batch_size="abc", train__epochs=3)
+    result = checkout.dvc("repro", check=False)
+    assert result.returncode != 0
+    assert "evaluate.batch_size is the text 'abc': give a whole number ≥ 1" in result.stdout
+    assert ran(result.stdout) == ["check"]
+    checkout.dvc("checkout", "data/params.ok")
+    assert checkout.outputs() == repository.outputs()
+
+
+def test_experiment_changes_a_parameter_and_its_results(repository, tmp_path):
+    """b01, b22: the exponent without a dot is a number everywhere; the epochs are as asked for."""
+    checkout = repository.copy(tmp_path / "checkout")
+    lr = ["-S", "train.lr=0.000001"]
+    output = checkout.dvc("exp", "run", "-n", "small", "-S", "train.epochs=3", *lr).stdout
+    assert ran(output) == ["check", "train", "evaluate"]
+    rows = checkout.read("plots/history.csv").decode().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
+    assert {row.split(",")[-1] for row in rows[1:]} == {"1e-06"}
+    lock = yaml.safe_load(checkout.read("dvc.lock"))["stages"]["train"]
+    assert float(lock["params"]["params.yaml"]["train"]["lr"]) == 1e-06
+
+    diff = json.loads(checkout.dvc("metrics", "diff", "--json").stdout)
+    assert "validation_accuracy" in diff["metrics/train.json"]
+    shown = checkout.dvc("exp", "show", "--csv", "--only-changed").stdout
+    assert "small" in shown
+
+    before = checkout.outputs()
+    checkout.git("checkout", "-q", ".")
+    checkout.dvc("checkout", "-q")
+    again = checkout.dvc("exp", "run", "-n", "again", "-S", "train.epochs=3", *lr).stdout
+    assert "Stage 'train' is cached" in again
+    assert checkout.outputs() == before
+
+
+def test_temporary_experiment_runs_its_own_code(repository, tmp_path):
+    """The copy imports its own src/, with the uncommitted change, and not the installed package."""
+    checkout = repository.copy(tmp_path / "checkout")
+    source = checkout.path / "src/fashion_mnist/training/run.py"
+    source.write_text(source.read_text().replace('f"epoch {row', 'f"own code: epoch {row'))
+    output = checkout.dvc("exp", "run", "--temp", "-n", "temporary", "-S", "train.epochs=1").stdout
+    assert "own code: epoch 1/1" in output
+    assert "temporary" in checkout.dvc("exp", "list", "--name-only").stdout
+
+
+def test_queued_experiments_run(repository, tmp_path):
+    """c05: a queued run needs nothing but what Git and DVC track."""
+    checkout = repository.copy(tmp_path / "checkout")
+    checkout.dvc(
+        "exp", "run", "--queue", "-n", "one", "-S", "train.epochs=1", "-S", "train.lr=0.01"
+    )
+    checkout.dvc("exp", "run", "--queue", "-n", "bad", "-S", "train.lr=-1")
+    checkout.dvc("queue", "start", "-j", "1")
+    logs = {name: checkout.dvc("queue", "logs", "-f", name).stdout for name in ("one", "bad")}
+    assert "epoch 1/1" in logs["one"]
+    assert "train.lr is -1: give a number > 0" in logs["bad"]
+    checkout.dvc("queue", "stop", "--kill")
+
+
+def test_plots_are_shown_and_compared(repository, tmp_path):
+    """c15, e10: every plot is drawn for both revisions, also where one had no validation split."""
+    checkout = repository.copy(tmp_path / "checkout")
+    checkout.set(prepare__validation_size=0, train__epochs=1)
+    checkout.dvc("repro")
+    checkout.commit()
+    header = checkout.read("plots/history.csv").decode().splitlines()[0]
+    assert header == "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,lr"
+    for command in (["show"], ["diff", "HEAD~1"]):
+        result = checkout.dvc("plots", *command, "--json")
+        drawn = json.loads(result.stdout)["data"]
+        assert {name.removeprefix("dvc.yaml::") for name in drawn} == {
+            "Loss",
+            "Accuracy",
+            *(
+                f"plots/{name}.csv"
+                for name in ("history", "predictions", "per_class", "reliability")
+            ),
+            "plots/misclassified.png",
+        }
+        assert "failed" not in result.stderr
+
+
+def test_a_conflicting_lock_is_made_anew_without_training(repository, tmp_path):
+    """c21: `rm dvc.lock && dvc repro` takes all results from the run cache."""
+    checkout = repository.copy(tmp_path / "checkout")
+    (checkout.path / "dvc.lock").unlink()
+    output = checkout.dvc("repro").stdout
+    assert "train" not in ran(output)
+    assert checkout.outputs() == repository.outputs()
+
+
+def test_works_without_git(repository, tmp_path):
+    """c08: in an image without .git."""
+    checkout = repository.copy(tmp_path / "checkout")
+    shutil.rmtree(checkout.path / ".git")
+    checkout.dvc("config", "core.no_scm", "true")
+    checkout.dvc("repro", "-f", "evaluate")
+    assert checkout.outputs() == repository.outputs()
+
+
+def test_runs_from_a_folder_below_and_from_outside(repository, tmp_path):
+    """c20: outputs land below the checkout's root, wherever the command was started."""
+    checkout = repository.copy(tmp_path / "checkout")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {**checkout.environment, "PYTHONPATH": str(checkout.path)}
+    outside = type(checkout)(elsewhere, environment)
+    outside.stage("evaluate", check=True)
+    assert not any(elsewhere.iterdir())
+    below = type(checkout)(checkout.path / "src", checkout.environment)
+    below.dvc("repro", "../dvc.yaml")
+    assert checkout.outputs() == repository.outputs()
+    assert {p.name for p in below.path.iterdir()} == {
+        p.name for p in (repository.path / "src").iterdir()
+    }
+
+
+@pytest.mark.parametrize("links", ["hardlink", "symlink"])
+def test_nothing_writes_through_a_link_into_the_cache(links, repository, tmp_path):
+    """c03: outputs that are links to read-only files of the cache are replaced, not written to."""
+    checkout = repository.copy(tmp_path / "checkout")
+    checkout.dvc("config", "cache.type", links)
+    checkout.dvc("checkout", "--relink")
+    cached = {
+        p: p.read_bytes() for p in (checkout.path / ".dvc/cache/files").rglob("*") if p.is_file()
+    }
+    linked = checkout.path / "checkpoints/best.safetensors"
+    assert linked.is_symlink() if links == "symlink" else linked.stat().st_nlink > 1
+    checkout.set(prepare__seed=1, train__epochs=3)
+    for stage in ("prepare", "train", "evaluate"):
+        checkout.stage(stage, check=True)
+    assert {p: p.read_bytes() for p in cached} == cached
+    assert checkout.read("checkpoints/best.safetensors") != repository.read(
+        "checkpoints/best.safetensors"
+    )
