@@ -100,6 +100,11 @@ class Repository:
         shutil.copytree(self.path, path, symlinks=True)
         return Repository(path, self.environment)
 
+    def forget_runs(self) -> None:
+        """Forget what was run before, so that a stage has to run to give its outputs."""
+        shutil.rmtree(self.path / ".dvc/cache/runs")
+        (self.path / "dvc.lock").unlink()
+
     def outputs(self) -> dict[str, bytes]:
         """The content of every declared output, by path, and of dvc.lock."""
         flow = yaml.safe_load(self.read("dvc.yaml"))["stages"]

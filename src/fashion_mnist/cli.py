@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from fashion_mnist import stage
@@ -14,8 +15,63 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("show", help="the results of the last run in the workspace")
     command.set_defaults(run=show)
+    _add_compare(commands)
+    _add_summarize(commands)
+    _add_report(commands)
     arguments = parser.parse_args()
     stage.run(lambda: arguments.run(arguments))
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="whether B is better than A on the test split",
+        description="Compare the test predictions of two revisions image by image.",
+    )
+    command.add_argument("a", metavar="A", help="branch, tag, commit, experiment or `workspace`")
+    command.add_argument(
+        "b", metavar="B", nargs="?", default="workspace", help="default: workspace"
+    )
+    _add_formats(command)
+    command.set_defaults(run=compare)
+
+
+def _add_summarize(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "summarize",
+        help="mean and spread of each variant over its seeds",
+        description="Group experiments that differ in train.seed alone, best validation first.",
+    )
+    command.add_argument(
+        "revisions",
+        metavar="REV",
+        nargs="*",
+        help="also these branches, tags, commits, experiments",
+    )
+    command.add_argument(
+        "-A",
+        "--all-commits",
+        action="store_true",
+        help="experiments that start from any commit (default: from HEAD)",
+    )
+    _add_formats(command)
+    command.set_defaults(run=summarize)
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "report",
+        help="report.md and its pictures for a pull request",
+        description="Write report.md and report/*.png: the workspace against a base.",
+    )
+    command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
+    command.set_defaults(run=report)
+
+
+def _add_formats(command: argparse.ArgumentParser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--md", action="store_true", help="print Markdown")
+    formats.add_argument("--json", action="store_true", help="print JSON")
 
 
 def show(_: argparse.Namespace) -> None:
@@ -29,6 +85,53 @@ def show(_: argparse.Namespace) -> None:
         f"{evaluate['accuracy_low']:.4f} to {evaluate['accuracy_high']:.4f}"
     )
     print("plots                plots/, or `dvc plots show` for a page of all")
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Print the verdict on two revisions and what changed from A to B."""
+    from fashion_mnist.comparison import compare, rendering, results, revisions
+
+    root = revisions.find_root()
+    old, new = (revisions.resolve(name, root) for name in (arguments.a, arguments.b))
+    found = compare.compare(*(results.read_predictions(revision) for revision in (old, new)))
+    metrics = compare.changes(*(results.read_metrics(revision) for revision in (old, new)))
+    if arguments.json:
+        print(rendering.as_json(found, metrics))
+    else:
+        print(rendering.text(found, metrics, markdown=arguments.md))
+
+
+def summarize(arguments: argparse.Namespace) -> None:
+    """Print count, mean and standard deviation of each variant."""
+    from fashion_mnist.comparison import revisions, summary
+
+    root = revisions.find_root()
+    runs = [summary.read_run(revisions.resolve(name, root)) for name in arguments.revisions]
+    for experiment in revisions.experiments(root, everywhere=arguments.all_commits):
+        try:
+            runs.append(summary.read_run(experiment))
+        except UserError as reason:  # an old or half-made experiment must not hide the others
+            print(f"left out: {reason}", file=sys.stderr)
+    if not runs:
+        raise UserError(
+            "no experiments start from HEAD; -A takes those of every commit, REV names more"
+        )
+    variants = summary.summarize(runs)
+    print(
+        summary.as_json(variants)
+        if arguments.json
+        else summary.text(variants, markdown=arguments.md)
+    )
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Write report.md and its pictures into the repository."""
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.report import report
+
+    root = revisions.find_root()
+    report.write(report.make(revisions.resolve(arguments.base, root)), root)
+    print(root / report.REPORT)
 
 
 def _metrics(path: Path) -> dict[str, float]:

@@ -101,13 +101,11 @@ class Trainer:
         return self.network if self.averaged is None else self.averaged.module
 
     def _train(self, epoch: int) -> Row:
-        """One epoch. Nothing is copied from the device until it is over."""
+        """One epoch. Nothing is copied from the device, nor measured, until it is over."""
         settings, network, optimizer = self.settings, self.network, self.optimizer
         device = self.batches.images.device
         steps = len(self.batches)
-        losses = torch.zeros(steps, device=device)
-        correct = torch.zeros(steps, dtype=torch.int64, device=device)
-        sizes = []
+        outputs, seen = [], []
         torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
         network.train()
         for batch, (images, labels) in enumerate(self.batches.epoch(epoch)):
@@ -122,20 +120,21 @@ class Trainer:
             optimizer.step()
             if self.averaged is not None:
                 self.averaged.update_parameters(network)
-            losses[batch] = loss.detach()
-            correct[batch] = (logits.detach().argmax(1) == labels).sum()
-            sizes.append(len(labels))
-        finite = losses.isfinite()
-        if not finite.all():
-            batch = int((~finite).to(torch.uint8).argmax()) + 1
+            outputs.append(logits.detach())
+            seen.append(labels)
+        logits, labels = torch.cat(outputs).double(), torch.cat(seen)
+        losses = cross_entropy(
+            logits, labels, label_smoothing=settings.label_smoothing, reduction="none"
+        )
+        if not (finite := losses.isfinite()).all():
+            batch = int((~finite).to(torch.uint8).argmax()) // settings.batch_size + 1
             raise UserError(
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
                 f"lower train.lr, which is {settings.lr:g}"
             )
-        weight = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
         return {
-            "train_loss": float(losses.cpu().double() @ weight),
-            "train_accuracy": int(correct.sum()) / sum(sizes),
+            "train_loss": float(losses.mean()),
+            "train_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
             "lr": lr,
         }
 

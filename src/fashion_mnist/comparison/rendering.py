@@ -1,0 +1,85 @@
+"""A comparison as text, as Markdown and as JSON."""
+
+import json
+
+import pandas as pd
+
+from fashion_mnist.comparison.compare import Comparison
+from fashion_mnist.comparison.tables import number, table
+
+SHOWN = 10
+"""Images of each kind that text and Markdown name; JSON names all."""
+
+
+def text(comparison: Comparison, metrics: pd.DataFrame, *, markdown: bool = False) -> str:
+    """The verdict first, then metrics, recall by class, and images that changed sides."""
+    old, new = comparison.old, comparison.new
+    parts = [
+        comparison.sentence,
+        comparison.grounds,
+        table(["metric", old, new, "difference"], _rows(metrics), markdown=markdown),
+        recalls(comparison, markdown=markdown),
+        _images(f"only {new} gets right", f"{old} says", comparison.gained, markdown),
+        _images(f"only {old} gets right", f"{new} says", comparison.lost, markdown),
+    ]
+    return "\n\n".join(parts)
+
+
+def recalls(comparison: Comparison, *, markdown: bool) -> str:
+    """The change of each class's recall, largest first."""
+    header = ["recall of", comparison.old, comparison.new, "difference"]
+    return table(header, _rows(comparison.recalls), markdown=markdown)
+
+
+def _rows(frame: pd.DataFrame) -> list[list[str]]:
+    return [
+        [str(name), number(row["old"]), number(row["new"]), number(row["difference"], signed=True)]
+        for name, row in frame.iterrows()
+    ]
+
+
+def _images(kind: str, says: str, images: pd.DataFrame, markdown: bool) -> str:
+    heading = f"Test images that {kind}: {len(images)}"
+    if images.empty:
+        return heading
+    rows = [
+        [str(index), *row[["actual", "predicted"]]] for index, row in images.head(SHOWN).iterrows()
+    ]
+    parts = [heading, table(["index", "true class", says], rows, markdown=markdown)]
+    if len(images) > SHOWN:
+        parts.append(f"and {len(images) - SHOWN} more, which --json lists")
+    return ("\n\n" if markdown else "\n").join(parts)
+
+
+def as_json(comparison: Comparison, metrics: pd.DataFrame) -> str:
+    """Everything, for other programs; null stands for a value that a revision lacks."""
+    pairs = comparison.pairs
+    content = {
+        "old": comparison.old,
+        "new": comparison.new,
+        "verdict": comparison.verdict,
+        "sentence": comparison.sentence,
+        "accuracy": {
+            "old": pairs.old,
+            "new": pairs.new,
+            "difference": pairs.difference,
+            "interval_95": [comparison.low, comparison.high],
+            "mcnemar_p": comparison.p_value,
+        },
+        "images": {
+            "both": pairs.both,
+            "only_new": pairs.only_new,
+            "only_old": pairs.only_old,
+            "neither": pairs.neither,
+        },
+        "metrics": _records(metrics, "name"),
+        "recall": _records(comparison.recalls, "class"),
+        "gained": _records(comparison.gained, "index"),
+        "lost": _records(comparison.lost, "index"),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _records(frame: pd.DataFrame, key: str) -> list[dict]:
+    named = frame.rename_axis(key).reset_index()
+    return named.astype(object).where(named.notna(), None).to_dict("records")

@@ -1,0 +1,33 @@
+"""Tables for the console and for Markdown."""
+
+from collections.abc import Sequence
+
+ABSENT = "-"
+"""Stands where there is no value, as in DVC's tables."""
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
+    """Columns under a header: the first to the left, the others, which hold numbers, to the right.
+
+    In Markdown a pipe within a cell becomes a broken bar: the backslash that would escape it is
+    lost on the way to a comment, and the cells would shift.
+    """
+    if markdown:
+        lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+        clean = [[" ".join(cell.replace("|", "¦").split()) for cell in line] for line in lines]
+        return "\n".join(f"| {' | '.join(line)} |" for line in clean)
+    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (header, *rows)
+    )
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """At most six significant digits, or `ABSENT` for None and NaN."""
+    if value is None or value != value:
+        return ABSENT
+    return f"{value:{'+' if signed and value else ''}.{4 if signed else 6}g}"

@@ -1,0 +1,25 @@
+"""Vega-Lite specifications as PNGs."""
+
+import json
+from typing import Any
+
+from fashion_mnist.errors import UserError
+
+SCALE = 1.5
+"""Pixels for each of Vega's, so that small text stays legible."""
+
+
+def png(specification: dict[str, Any]) -> bytes:
+    """Draw a specification on white.
+
+    Raises:
+        UserError: vl-convert-python is not installed.
+    """
+    try:
+        import vl_convert
+    except ImportError:
+        raise UserError(
+            "charts need the package vl-convert-python: pip install -e '.[report]'"
+        ) from None
+    config = {"background": "white", **specification.get("config", {})}
+    return vl_convert.vegalite_to_png(json.dumps({**specification, "config": config}), scale=SCALE)

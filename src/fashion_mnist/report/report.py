@@ -1,0 +1,100 @@
+"""report.md: what a change does to the results, verdict first."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fashion_mnist import files
+from fashion_mnist.comparison import rendering
+from fashion_mnist.comparison.compare import compare
+from fashion_mnist.comparison.results import read_predictions
+from fashion_mnist.comparison.revisions import WORKSPACE, Revision
+from fashion_mnist.errors import UserError
+from fashion_mnist.report import charts, dvc_output
+from fashion_mnist.report.markdown import details, picture, shorten
+
+REPORT = "report.md"
+FOLDER = "report"
+FULL = f"{FOLDER}/full.md"
+CHARTS = {
+    "Loss": ("loss.png", "Loss of each epoch"),
+    "Accuracy": ("accuracy.png", "Accuracy of each epoch"),
+    "plots/predictions.csv": ("confusion.png", "Confusion on the test split"),
+}
+"""Plots of dvc.yaml by id: the file and the alternative text of each."""
+
+MISCLASSIFIED = "plots/misclassified.png"
+CUT = f"*The rest is left out, since a comment may not be longer: {FULL} holds all of it.*"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The Markdown, and the pictures by the path that it names."""
+
+    text: str
+    pictures: dict[str, bytes]
+
+
+def make(base: Revision) -> Report:
+    """Compare the workspace with `base`.
+
+    A base without results, or without some of them, is no error: what is missing is said.
+
+    Raises:
+        UserError: DVC failed, or the package that draws the charts is not installed.
+    """
+    workspace = Revision(WORKSPACE, None, base.root)
+    drawn = {
+        plot: charts.png(specification)
+        for plot, specification in dvc_output.vega(base.name, base.root, list(CHARTS)).items()
+    }
+    pictures = {f"{FOLDER}/{CHARTS[plot][0]}": content for plot, content in drawn.items()}
+    garments = {
+        f"{FOLDER}/misclassified_{side}.png": (revision, content)
+        for side, revision in (("base", base), ("new", workspace))
+        if (content := revision.read(MISCLASSIFIED)) is not None
+    }
+    pictures |= {path: content for path, (_, content) in garments.items()}
+    parts = [
+        f"## Results of this change ({WORKSPACE}) against {base.name}",
+        *_verdict(base, workspace),
+        "### Metrics",
+        dvc_output.table("metrics", base.name, base.root) or "No metric differs.",
+        "### Parameters",
+        dvc_output.table("params", base.name, base.root) or "No parameter differs.",
+    ]
+    for plot in drawn:
+        name, alternative = CHARTS[plot]
+        of_both = f"{alternative}: {base.name} and {WORKSPACE}"
+        parts.append(details(alternative, picture(of_both, f"{FOLDER}/{name}")))
+    if garments:
+        shown = [
+            picture(f"Misclassified test images of {revision.name}", path)
+            for path, (revision, _) in garments.items()
+        ]
+        parts.append(details("Misclassified test images", *shown))
+    return Report("\n\n".join(parts) + "\n", pictures)
+
+
+def _verdict(base: Revision, workspace: Revision) -> list[str]:
+    try:
+        comparison = compare(read_predictions(base), read_predictions(workspace))
+    except UserError as reason:  # a first run, another test set: there is nothing to compare
+        return [f"**No verdict:** {reason}."]
+    verdict = [f"**{comparison.sentence}**", comparison.grounds]
+    if comparison.recalls["difference"].any():
+        table = rendering.recalls(comparison, markdown=True)
+        verdict.append(details("Recall of each class", table))
+    return verdict
+
+
+def write(report: Report, root: Path) -> None:
+    """Put report.md and its pictures into the repository; the full text too where it is cut."""
+    text = shorten(report.text, CUT)
+    contents = {root / path: content for path, content in report.pictures.items()}
+    contents[root / REPORT] = text.encode()
+    if text != report.text:
+        contents[root / FULL] = report.text.encode()
+    files.write(contents)
+    for old in [*(root / FOLDER).glob("*.png"), root / FULL]:  # an earlier report may have had more
+        if old not in contents:
+            old.unlink(missing_ok=True)

@@ -1,0 +1,179 @@
+"""`fashion-mnist compare` on handmade results."""
+
+import json
+
+import console
+import pytest
+import results_repository
+from results_repository import ACTUAL, PROJECT
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Results in which twenty images are wrong, committed on main."""
+    made = results_repository.make(tmp_path / "project")
+    made.results(wrong=range(20))
+    made.commit()
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture
+def compared(project, monkeypatch, capsys):
+    """Compare and give exit status, stdout and stderr."""
+
+    def compare(*arguments):
+        status = console.run(monkeypatch, "compare", *arguments)
+        return status, *capsys.readouterr()
+
+    return compare
+
+
+def test_better(project, compared):
+    project.results(wrong=range(10))
+    status, out, _ = compared("main")
+    assert status == 0
+    assert out.startswith(
+        "workspace is better than main on this test set: accuracy 0.9000 → 0.9500.\n"
+    )
+    assert "workspace alone gets 10 right, main alone 0: p = 0.002" in out
+
+
+def test_worse(project, compared):
+    project.results(wrong=range(40))
+    assert compared("main")[1].startswith("workspace is worse than main on this test set")
+
+
+def test_not_distinguishable(project, compared):
+    project.results(wrong=range(4, 20))  # four gained of 200: p = 0.125
+    out = compared("main")[1]
+    assert out.startswith("workspace is not distinguishable from main on this test set")
+    assert "p = 0.12" in out
+
+
+def test_json_holds_everything(project, compared):
+    project.results(wrong=[*range(15), 190], epochs=4)
+    status, out, _ = compared("main", "workspace", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["verdict"] == "not distinguishable"
+    assert found["images"] == {"both": 179, "only_new": 5, "only_old": 1, "neither": 15}
+    assert found["accuracy"]["difference"] == pytest.approx(4 / 200)
+    assert [image["index"] for image in found["gained"]] == [15, 16, 17, 18, 19]
+    assert found["lost"] == [{"index": 190, "actual": "0 T-shirt/top", "predicted": "1 Trouser"}]
+    assert {"name": "best_epoch", "old": 3, "new": 4, "difference": 1} in found["metrics"]
+
+
+def test_recall_changes_are_sorted_by_size(project, compared):
+    shirts = [index for index, label in enumerate(ACTUAL) if label == "6 Shirt"]
+    project.results(wrong=[*range(20), *shirts[:12], 20])
+    recalls = json.loads(compared("main", "--json")[1])["recall"]
+    assert [recall["class"] for recall in recalls[:3]] == ["6 Shirt", "0 T-shirt/top", "1 Trouser"]
+    assert recalls[0]["old"] == pytest.approx(0.9)
+    assert recalls[0]["new"] == pytest.approx(0.4)
+    assert recalls[0]["count"] == 20
+
+
+def test_markdown_has_tables_and_names_few_images(project, compared):
+    project.results(wrong=())
+    out = compared("main", "--md")[1]
+    assert "| metric | main | workspace | difference |\n| --- | ---: | ---: | ---: |" in out
+    assert "and 10 more, which --json lists" in out
+
+
+def test_a_metric_that_one_revision_lacks(project, compared):
+    project.write("metrics/evaluate.json", '{"accuracy": 0.9, "ece": 0.01}')
+    status, out, _ = compared("main")
+    lines = [line.split() for line in out.splitlines()]
+    assert status == 0
+    assert ["ece", "-", "0.01", "-"] in lines
+    assert ["loss", "0.4", "-", "-"] in lines
+
+
+def test_experiments_branches_tags_and_commits(project, compared):
+    sha = project.git("rev-parse", "HEAD")
+    project.git("tag", "v1")
+    project.results(wrong=())
+    project.experiment("brave-hare")
+    for name in ("main", "v1", sha, sha[:8], "HEAD"):
+        assert compared(name, "brave-hare")[1].startswith(f"brave-hare is better than {name} on")
+
+
+def test_a_subfolder_is_as_good_as_the_root(project, compared, monkeypatch):
+    monkeypatch.chdir(project.root / "plots")
+    assert compared("main")[0] == 0
+
+
+def test_rows_in_another_order_are_the_same_predictions(project, compared):
+    header, *rows = (project.root / "plots/predictions.csv").read_text().splitlines()
+    project.write("plots/predictions.csv", "\n".join([header, *reversed(rows), ""]))
+    assert json.loads(compared("main", "--json")[1])["images"]["both"] == 180
+
+
+def test_unknown_revision(compared):
+    status, out, err = compared("no-such-branch")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: unknown revision 'no-such-branch'; `git branch -a`")
+
+
+def test_revision_without_predictions(project, compared):
+    project.git("rm", "--quiet", "plots/predictions.csv")
+    project.commit("no predictions")
+    status, _, err = compared("HEAD~1", "HEAD")
+    assert status == 2
+    assert err.startswith("error: HEAD has no plots/predictions.csv; `dvc repro` writes it")
+
+
+@pytest.mark.parametrize(
+    ("actual", "message"),
+    [
+        (ACTUAL[:190], "main predicts 200 images and workspace 190"),
+        (ACTUAL[::-1], "differ at 200 images, first at index 0"),
+    ],
+)
+def test_another_test_set(project, compared, actual, message):
+    project.results(actual=actual)
+    status, _, err = compared("main")
+    assert status == 2
+    assert message in err
+    assert "only predictions of the same test set can be compared" in err
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "index,actual\n0,6 Shirt\n", "index,actual,predicted\n0,6 Shirt,\n", "<<<<<<<\n"],
+)
+def test_damaged_predictions(project, compared, content):
+    project.write("plots/predictions.csv", content)
+    status, _, err = compared("main")
+    assert status == 2
+    assert err.startswith("error: workspace: plots/predictions.csv")
+
+
+def test_damaged_metrics(project, compared):
+    project.write("metrics/train.json", "<<<<<<< HEAD\n")
+    status, _, err = compared("main")
+    assert status == 2
+    assert err.startswith("error: workspace: metrics/train.json is no JSON object")
+
+
+def test_no_git_repository(tmp_path, compared, monkeypatch):
+    plain = tmp_path / "plain"
+    (plain / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(plain)
+    status, _, err = compared("main")
+    assert status == 2
+    assert "is in no Git repository" in err
+
+
+def test_no_dvc_repository(tmp_path, compared, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = compared("main")
+    assert status == 2
+    assert "not inside of a DVC repository" in err
+
+
+def test_no_stage_imports_the_comparison():
+    """tests/test_contract.py proves that dvc.yaml names every module a stage imports."""
+    imported = (PROJECT / "dvc.yaml").read_text()
+    assert "comparison" not in imported

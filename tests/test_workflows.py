@@ -1,0 +1,173 @@
+"""The project's CI: its files against schemas and zizmor; the report's shell blocks, run."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import report_rules
+import results_repository
+import workflow_runner
+import yaml
+from results_repository import PROJECT, ResultsRepository
+
+WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+GITLAB = PROJECT / ".gitlab-ci.yml"
+TITLE = "DVC report"
+
+
+def steps(name: str) -> list[dict]:
+    """All steps of a workflow's jobs."""
+    return [step for job in workflow_runner.load(name)["jobs"].values() for step in job["steps"]]
+
+
+def using(name: str, action: str) -> dict:
+    """The one step of a workflow that uses an action."""
+    (found,) = [step for step in steps(name) if step.get("uses", "").startswith(f"{action}@")]
+    return found
+
+
+def tool(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool of this environment."""
+    binary = Path(sys.executable).with_name(command[0])
+    return subprocess.run(
+        [str(binary), *command[1:]], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"), [("github-workflows", WORKFLOWS), ("gitlab-ci", [GITLAB])]
+)
+def test_files_follow_their_schema(schema, files):
+    done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files))
+    assert done.returncode == 0, done.stdout
+
+
+def test_zizmor_finds_nothing():
+    done = tool("zizmor", "--offline", "--no-progress", *map(str, WORKFLOWS))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_and_nothing_may_be_written(path):
+    workflow = workflow_runner.load(path.name)
+    assert workflow["permissions"] == {"contents": "read"}
+    used = re.findall(r"uses: (\S+)(.*)", path.read_text())
+    assert used
+    for action, comment in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
+    assert using(path.name, "actions/checkout")["with"]["persist-credentials"] is False
+
+
+def test_report_may_comment_and_has_the_whole_history():
+    (job,) = workflow_runner.load("report.yml")["jobs"].values()
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert using("report.yml", "actions/checkout")["with"]["fetch-depth"] == 0
+    with_token = [step["name"] for step in job["steps"] if "token" in str(step.get("env"))]
+    assert with_token == ["Comment"]
+
+
+def test_cml_is_pinned_and_does_without_vega():
+    assert using("report.yml", "iterative/setup-cml")["with"] == {
+        "version": "v0.20.6",
+        "vega": False,
+    }
+    assert "/v0.20.6/" in GITLAB.read_text()
+
+
+def test_tests_run_once_for_each_push():
+    workflow = workflow_runner.load("test.yml")
+    assert set(workflow[True]) == {"push", "pull_request"}
+    (job,) = workflow["jobs"].values()
+    assert job["if"].endswith("github.event.pull_request.head.repo.full_name != github.repository")
+    commands = [step["run"].split(" PIP")[0] for step in job["steps"] if "run" in step]
+    assert commands == ["make install", "npm ci --prefix tests", "make lint", "make test"]
+
+
+def test_make_has_the_targets_that_ci_names():
+    named = set(re.findall(r"make ([a-z]+)", GITLAB.read_text()))
+    for path in WORKFLOWS:
+        named |= set(re.findall(r"make ([a-z]+)", path.read_text()))
+    targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert named <= set(targets)
+
+
+def test_gitlab_comments_only_with_a_token():
+    script = yaml.safe_load(GITLAB.read_text())["report"]["script"]
+    assert script.index('test -n "$REPO_TOKEN" || exit 0') < len(script) - 1
+    assert "cml comment update --target=pr --publish-native" in script[-1]
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    """The repository on the server: main holds results with twenty mistakes."""
+    made = results_repository.make(tmp_path / "upstream")
+    made.results(wrong=range(20))
+    made.commit()
+    return made
+
+
+@pytest.fixture
+def push(upstream, tmp_path):
+    """Push a change of the parameters as a branch, and run the workflow on a clone of it."""
+    (job,) = workflow_runner.load("report.yml")["jobs"].values()
+
+    def pushed(wrong, *, lr=0.003, fork=False):
+        upstream.git("switch", "--quiet", "-C", "change", "main")
+        parameters = (upstream.root / "params.yaml").read_text()
+        upstream.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
+        upstream.commit("another learning rate")
+        clone = ResultsRepository(tmp_path / "clone")
+        shutil.rmtree(clone.root, ignore_errors=True)
+        upstream.git("clone", "--quiet", str(upstream.root), str(clone.root))
+        clone.git("switch", "--quiet", "--detach", "origin/change")
+
+        def make_results(folder):
+            ResultsRepository(folder).results(wrong=wrong, lr=lr)
+
+        ran = workflow_runner.run(job, clone.root, tmp_path / "work", make_results, fork=fork)
+        report_rules.check(clone.root)
+        return ran
+
+    return pushed
+
+
+def test_a_second_push_updates_the_one_comment(push):
+    first = push(wrong=range(5))
+    assert first.steps == ["Install", "Run the pipeline", "Write the report", "Comment"]
+    assert first.calls[-1] == f"cml comment update --target=pr --watermark-title={TITLE} report.md"
+    text = report_rules.check(first.comments[TITLE])
+    assert text.startswith("## Results of this change (workspace) against origin/main\n")
+    assert "**workspace is better than origin/main on this test set" in text
+    assert "| params.yaml | train.lr | 0.001         | 0.003       |" in text
+
+    second = push(wrong=range(60), lr=0.01)
+    assert list(second.comments) == [TITLE]
+    text = report_rules.check(second.comments[TITLE])
+    assert "**workspace is worse than origin/main on this test set" in text
+    assert "| 0.01 " in text
+
+
+def test_a_fork_gets_a_summary_and_no_comment(push):
+    """Here also without any difference."""
+    ran = push(wrong=range(20), lr=0.001, fork=True)
+    assert ran.steps == ["Install", "Run the pipeline", "Write the report"]
+    assert not ran.comments
+    assert 'report/loss.png in the artifact "report"' in ran.summary
+    assert "![" not in ran.summary
+    assert "workspace is not distinguishable from origin/main" in ran.summary
+    assert "No metric differs." in ran.summary
+    assert "No parameter differs." in ran.summary
+
+
+def test_a_base_without_results(upstream, push):
+    upstream.git("rm", "-r", "--quiet", "plots", "metrics", "dvc.lock")
+    upstream.commit("no results")
+    text = report_rules.check(push(wrong=range(5)).comments[TITLE])
+    assert "**No verdict:** origin/main has no plots/predictions.csv" in text
+    assert "misclassified_base" not in text
+    row = next(line for line in text.splitlines() if "| accuracy" in line)
+    assert [cell.strip() for cell in row.split("|")][3:5] == ["-", "0.975"]
