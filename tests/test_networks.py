@@ -102,6 +102,6 @@ class TestEachNetwork:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
     def test_a_network_on_a_device_uses_deterministic_operations(self, name):
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
         network = build(name).train()
         cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])).backward()

@@ -56,10 +56,11 @@ def read(path: Path) -> Split:
         UserError: the file is missing or is no such split; nothing in it is ever executed.
     """
     try:
+        path.open("rb").close()  # safetensors takes every failure to open for a missing file
         return _split(safetensors_numpy.load_file(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
-    except PermissionError:
+    except OSError:
         raise
     except Exception as error:  # whatever a damaged or foreign file makes the library raise
         raise UserError(f"{path}: not a prepared split ({error}); `dvc repro` mends it") from None
