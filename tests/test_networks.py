@@ -64,7 +64,6 @@ def test_log_softmax_before_cross_entropy_changes_nothing():
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
-@pytest.mark.xfail(reason="two architectures are on their way; then remove this mark", strict=False)
 def test_every_name_that_params_yaml_accepts_is_there():
     assert set(Model.model_json_schema()["properties"]["name"]["enum"]) == set(NETWORKS)
 

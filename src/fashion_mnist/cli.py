@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,8 +19,16 @@ def main() -> None:
     _add_compare(commands)
     _add_summarize(commands)
     _add_report(commands)
+    _add_draw(commands)
     arguments = parser.parse_args()
-    stage.run(lambda: arguments.run(arguments))
+    stage.run(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    try:
+        arguments.run(arguments)
+    except BrokenPipeError:  # `| head` has read enough; what is left must not be flushed either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:
@@ -66,6 +75,17 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
     command.set_defaults(run=report)
+
+
+def _add_draw(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        "draw",
+        help="the plots of `dvc plots` as PNGs",
+        description="Draw the plots of the workspace, and of a base beside it, into a folder.",
+    )
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.add_argument("--base", metavar="REV", help="a revision to draw beside the workspace")
+    command.set_defaults(run=draw)
 
 
 def _add_formats(command: argparse.ArgumentParser) -> None:
@@ -132,6 +152,23 @@ def report(arguments: argparse.Namespace) -> None:
     root = revisions.find_root()
     report.write(report.make(revisions.resolve(arguments.base, root)), root)
     print(root / report.REPORT)
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Write a PNG for each plot into a folder."""
+    from fashion_mnist import files
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.report import charts, dvc_output
+
+    root, base = revisions.find_root(), arguments.base
+    if base is not None:
+        revisions.resolve(base, root)
+    pictures = {
+        arguments.folder / f"{Path(plot).stem.lower()}.png": charts.png(specification)
+        for plot, specification in dvc_output.vega(base, root).items()
+    }
+    files.write(pictures)
+    print("\n".join(map(str, pictures)))
 
 
 def _metrics(path: Path) -> dict[str, float]:

@@ -14,6 +14,7 @@ import results_repository
 from matplotlib.image import imread
 
 from fashion_mnist.report import charts, dvc_output
+from fashion_mnist.report.report import Report, write
 
 
 @pytest.fixture
@@ -79,9 +80,14 @@ def test_a_huge_difference_is_cut_and_kept_whole_in_a_file(project, reported):
     full = (project.root / "report/full.md").read_text()
     assert "метрика_2999" in full
     assert "misclassified_new.png" in full
-    project.results(wrong=range(5))
-    reported()
-    assert not (project.root / "report/full.md").exists()
+
+
+def test_nothing_of_an_earlier_report_stays(tmp_path):
+    write(Report("x\n" * 40_000, {"report/loss.png": b"old"}), tmp_path)
+    assert (tmp_path / "report/full.md").read_text() == "x\n" * 40_000
+    write(Report("short\n", {"report/accuracy.png": b"new"}), tmp_path)
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["accuracy.png"]
+    assert (tmp_path / "report.md").read_text() == "short\n"
 
 
 def test_unknown_base(project, monkeypatch, capsys):

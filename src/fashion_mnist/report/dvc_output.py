@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fashion_mnist.errors import UserError
@@ -31,26 +32,26 @@ def table(kind: str, base: str, root: Path) -> str | None:
     return "\n".join(lines) if len(lines) > 2 else None
 
 
-def vega(base: str, root: Path, plots: list[str]) -> dict[str, dict[str, Any]]:
-    """The Vega-Lite specifications that `dvc plots diff` draws of base and workspace.
+def vega(base: str | None, root: Path) -> dict[str, dict[str, Any]]:
+    """The Vega-Lite specifications that `dvc plots` draws of base and workspace.
 
     Args:
-        base: a revision; it may lack some of the plots, or all.
+        base: a revision, which may lack some of the plots, or all; None for the workspace alone.
         root: the repository.
-        plots: ids, as in dvc.yaml.
 
     Returns:
-        A specification, data included, for each plot that either has.
+        A specification, data included, for each plot that either has, by its id in dvc.yaml.
 
     Raises:
         UserError: DVC failed.
     """
-    shown = json.loads(_dvc(root, "plots", "diff", base, "--json", "--targets", *plots))
-    drawn = shown.get("data", {})
+    what = ["show"] if base is None else ["diff", base]
+    with TemporaryDirectory() as pictures:  # `dvc plots` also writes images, which are not needed
+        shown = json.loads(_dvc(root, "plots", *what, "--json", "--out", pictures))
     return {
         plot: entry["content"]
-        for plot in plots
-        for entry in drawn.get(plot, [])
+        for plot, entries in shown.get("data", {}).items()
+        for entry in entries
         if entry["type"] == "vega"
     }
 

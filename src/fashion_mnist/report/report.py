@@ -43,10 +43,8 @@ def make(base: Revision) -> Report:
         UserError: DVC failed, or the package that draws the charts is not installed.
     """
     workspace = Revision(WORKSPACE, None, base.root)
-    drawn = {
-        plot: charts.png(specification)
-        for plot, specification in dvc_output.vega(base.name, base.root, list(CHARTS)).items()
-    }
+    specifications = dvc_output.vega(base.name, base.root)
+    drawn = {plot: charts.png(specifications[plot]) for plot in CHARTS if plot in specifications}
     pictures = {f"{FOLDER}/{CHARTS[plot][0]}": content for plot, content in drawn.items()}
     garments = {
         f"{FOLDER}/misclassified_{side}.png": (revision, content)
