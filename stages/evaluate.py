@@ -21,7 +21,8 @@ def main() -> None:
     network = checkpoints.read(CHECKPOINT).to(device)
     test = splits.read(TEST)
     images = torch.from_numpy(test.images).to(device)
-    logits = predict_logits(network, images, settings.batch_size)
+    with devices.within_memory("evaluate.batch_size"):
+        logits = predict_logits(network, images, settings.batch_size)
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins)
     if settings.test_time_flip:

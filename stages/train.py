@@ -31,7 +31,7 @@ def main() -> None:
         seed = derive(settings.seed, "weights")
         return Trainer(build(**network, seed=seed), *data, settings, device)
 
-    with put_back_on_failure(HISTORY):
+    with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
         trainer = train(
             make, resume, lambda history: files.write({HISTORY: history_bytes(history)})
         )

@@ -1,4 +1,4 @@
-"""A small repository that DVC has run once, for the tests of stages and of DVC's behaviour."""
+"""What every test stands on, and a small repository that DVC has run once."""
 
 import os
 import shutil
@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+import torch
 import yaml
 from ruamel.yaml import YAML
 from small import params_text, write_idx
+
+import stages  # noqa: F401  makes the checkout's root the working folder, once and for all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {
@@ -21,6 +25,23 @@ SMALL = {
     "train.device": "cpu",
     "evaluate.device": "cpu",
 }
+
+# No deadline: the first example pays for imports. The same examples in every run: a test that fails
+# now and then tells nobody what broke. `make test-slow` tries many more.
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("tests")
+
+for name in ("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"):
+    os.environ.pop(name, None)  # what the caller's shell happens to have
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("default")
 
 
 @dataclass
@@ -78,6 +99,11 @@ class Repository:
         """A copy with workspace, history and cache, to be changed at will."""
         shutil.copytree(self.path, path, symlinks=True)
         return Repository(path, self.environment)
+
+    def forget_runs(self) -> None:
+        """Forget what was run before, so that a stage has to run to give its outputs."""
+        shutil.rmtree(self.path / ".dvc/cache/runs")
+        (self.path / "dvc.lock").unlink()
 
     def outputs(self) -> dict[str, bytes]:
         """The content of every declared output, by path, and of dvc.lock."""

@@ -6,16 +6,27 @@ digests = write_idx(folder)
 
 import hashlib
 import io
+import os
+import shutil
 import struct
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
 
+from fashion_mnist import stage
 from fashion_mnist.data.idx import FILES
+from fashion_mnist.data.preparation import normalise
+from fashion_mnist.params.train import Train
+from fashion_mnist.splits import Split
 
-PARAMS = Path(__file__).parent.parent / "params.yaml"
+PROJECT = Path(__file__).resolve().parent.parent
+PARAMS = PROJECT / "params.yaml"
 
 
 def images(labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -67,6 +78,24 @@ def write_idx(folder: Path, train: int = 200, test: int = 60, seed: int = 0) -> 
     return digests_of(made)
 
 
+def train_settings(**changes: Any) -> Train:
+    """The project's section `train` for a short run on the CPU, with changes by key.
+
+    `augment` takes a mapping of changes; what it does not name is off.
+    """
+    off = {"rotation": 0.0, "flip": False, "flip_alternating": False}
+    off |= {"crop_padding": 0, "erasing": 0.0}
+    section = YAML(typ="safe").load(PARAMS.read_text(encoding="utf-8"))["train"]
+    section |= {"epochs": 2, "batch_size": 16, "device": "cpu", "threads": 1}
+    return Train(**{**section, **changes, "augment": {**off, **changes.get("augment", {})}})
+
+
+def split(count: int, seed: int = 0) -> Split:
+    """A prepared split of learnable images, normalised with 0.5/0.5."""
+    classes = labels(count, seed)
+    return Split(normalise(images(classes, seed), 0.5, 0.5), classes.astype(np.int64), 0.5, 0.5)
+
+
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     """The project's params.yaml, comments kept, with other digests and values.
 
@@ -89,3 +118,68 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     buffer = io.StringIO()
     yaml.dump(params, buffer)
     return buffer.getvalue()
+
+
+def copy_project(root: Path, digests: dict[str, str] | None = None, **overrides: Any) -> Path:
+    """Copy what a stage needs into `root`, as a checkout of its own with its own params.yaml."""
+    for folder in ("src", "stages"):
+        shutil.copytree(
+            PROJECT / folder,
+            root / folder,
+            ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+        )
+    (root / "params.yaml").write_text(params_text(digests, **overrides), encoding="utf-8")
+    return root
+
+
+def run_stage(root: Path, name: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m stages.<name>` of the checkout `root`; `options` are those of subprocess."""
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{name}"],
+        **{"cwd": root, "capture_output": True, "text": True, "timeout": 300, **options},
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its relative path, hidden ones too."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def in_child(
+    root: Path, main: Callable[[], None], before: Callable[[], None] = lambda: None
+) -> tuple[int, str]:
+    """Run a stage's `main` in a forked process whose working folder is `root`.
+
+    A fork is a stage's process without the seconds that importing torch takes.
+
+    Args:
+        before: called first in the child: to break what only the child may see broken.
+
+    Returns:
+        The exit status and what was printed, stdout and stderr together.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status: Any = 1
+        try:
+            os.dup2(writing, 1)
+            os.dup2(writing, 2)
+            sys.stdout, sys.stderr = (os.fdopen(n, "w", closefd=False) for n in (1, 2))
+            os.chdir(root)
+            before()
+            stage.run(main)
+            status = 0
+        except SystemExit as end:
+            status = end.code
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        printed = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed

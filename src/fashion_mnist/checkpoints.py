@@ -36,6 +36,7 @@ def read(path: Path) -> nn.Module:
             ever executed.
     """
     try:
+        path.open("rb").close()  # safetensors takes every failure to open for a missing file
         with safetensors.safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[KEY])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -43,7 +44,11 @@ def read(path: Path) -> nn.Module:
         network.load_state_dict(weights)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a checkpoint of this project ({reason})") from None
+        raise UserError(
+            f"{path}: not a checkpoint of this project ({reason}); `dvc repro` mends it"
+        ) from None
     return network.eval()

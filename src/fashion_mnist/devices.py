@@ -1,6 +1,8 @@
 """The device that is computed on, the thread count, and determinism."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -20,7 +22,8 @@ def use(name: str, threads: int) -> torch.device:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), which takes 2 s to import the compiler as well.
+    torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -40,3 +43,20 @@ def available() -> list[str]:
     if accelerator is None:
         return ["cpu"]
     return ["cpu"] + [f"{accelerator.type}:{i}" for i in range(torch.accelerator.device_count())]
+
+
+@contextmanager
+def within_memory(key: str) -> Iterator[None]:
+    """Turn a lack of memory in the block into advice to lower the parameter `key`.
+
+    Raises:
+        UserError: the device or the CPU has run out of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # Torch has a type of its own for accelerators, and a RuntimeError for the CPU.
+        memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not memory and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(f"out of memory; lower {key}") from None

@@ -1,10 +1,12 @@
 """Writing files whole or not at all, in formats that give the same bytes everywhere."""
 
+import errno
 import json
 import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,8 +24,12 @@ def write(contents: Mapping[Path, bytes]) -> None:
     into DVC's cache. What killed processes left while writing the same paths is removed.
 
     Raises:
-        OSError: a folder is not writable or the disk is full; nothing has changed.
+        OSError: a folder is not writable, a folder stands in a file's place, or the disk is full;
+            nothing has changed.
     """
+    for path in contents:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
     try:
         for path, content in contents.items():
@@ -37,7 +43,8 @@ def write(contents: Mapping[Path, bytes]) -> None:
             temporary.replace(path)
     finally:
         for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # the first error is the one to tell
+                temporary.unlink()
 
 
 def remove_leftovers(path: Path) -> None:

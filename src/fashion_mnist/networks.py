@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d, relu
+from torch.nn.functional import conv2d, max_pool2d, pad, relu
 
 from fashion_mnist.classes import CLASSES
 
@@ -46,11 +46,96 @@ class LeNet(nn.Module):
         self.classifier = nn.Linear(f2, len(CLASSES))
 
     def forward(self, images: Tensor) -> Tensor:
-        x = relu(max_pool2d(self.conv1(channels_last(images)), 2))
-        x = relu(max_pool2d(self.conv2(x), 2))
+        # Six channels are fewer than a vector register holds: two more, whose weights are zero,
+        # change no value and make the step about a seventh faster.
+        spare = -self.conv1.out_channels % 8
+        weight1, bias1 = (
+            pad(p, [0, 0] * (p.dim() - 1) + [0, spare]) for p in self.conv1.parameters()
+        )
+        weight2 = pad(self.conv2.weight, [0, 0, 0, 0, 0, spare])
+        x = relu(max_pool2d(conv2d(channels_last(images), weight1, bias1), 2))
+        x = relu(max_pool2d(conv2d(x, weight2, self.conv2.bias), 2))
         x = relu(self.linear1(x.flatten(1)))
         x = relu(self.linear2(x))
         return self.classifier(self.dropout(x))
+
+
+class Plain(nn.Module):
+    """Convolutions with batch normalisation, most of them where the maps are small.
+
+    A 4×4 convolution with stride 2 leads to 14×14 at once, as patches do in fast networks for
+    CIFAR-10 (airbench, Jordan, 2024); then two 3×3 convolutions at 7×7 and two at 3×3. At width 1:
+    75,562 parameters, 2.65 million multiply-adds an image.
+    """
+
+    def __init__(self, width: float, dropout: float) -> None:
+        super().__init__()
+        c1, c2, c3 = (scaled(n, width) for n in (16, 32, 64))
+        self.features = nn.Sequential(
+            Convolution(1, c1, kernel=4, stride=2),
+            Convolution(c1, c2, pool=True),
+            Convolution(c2, c2),
+            Convolution(c2, c3, pool=True),
+            Convolution(c3, c3),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(c3 * 3 * 3, len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.features(channels_last(images))
+        return self.classifier(self.dropout(x.flatten(1)))
+
+
+class ResNet(nn.Module):
+    """As `Plain`, with a residual block (He et al., 2016) for the second convolution at each size.
+
+    There is none at 14×14, where the addition and the rectifier cost more than the convolutions.
+    At width 1: 474,058 parameters, 13.6 million multiply-adds an image.
+    """
+
+    def __init__(self, width: float, dropout: float) -> None:
+        super().__init__()
+        c1, c2, c3 = (scaled(n, width) for n in (32, 64, 128))
+        self.features = nn.Sequential(
+            Convolution(1, c1, kernel=4, stride=2),
+            Convolution(c1, c2, pool=True),
+            Residual(c2),
+            Convolution(c2, c3, pool=True),
+            Residual(c3),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(c3 * 3 * 3, len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.features(channels_last(images))
+        return self.classifier(self.dropout(x.flatten(1)))
+
+
+class Convolution(nn.Sequential):
+    """Convolution, max-pooling where wanted, batch normalisation, rectifier."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, pool: bool = False
+    ) -> None:
+        padding = (kernel - 1) // 2
+        layers = [nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)]
+        layers += [nn.MaxPool2d(2)] if pool else []
+        super().__init__(*layers, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions with batch normalisation, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            Convolution(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x + self.body(x))
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -67,4 +152,8 @@ def scaled(count: int, width: float) -> int:
     return max(1, round(count * width))
 
 
-NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {"lenet": LeNet}
+NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
+    "lenet": LeNet,
+    "plain": Plain,
+    "resnet": ResNet,
+}

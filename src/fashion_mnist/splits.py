@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 from safetensors import numpy as safetensors_numpy
 
+from fashion_mnist.classes import CLASSES
 from fashion_mnist.errors import UserError
 
 
@@ -56,11 +56,32 @@ def read(path: Path) -> Split:
         UserError: the file is missing or is no such split; nothing in it is ever executed.
     """
     try:
-        arrays = safetensors_numpy.load_file(path)
-        return Split(
-            arrays["images"], arrays["labels"], float(arrays["mean"][0]), float(arrays["std"][0])
-        )
+        path.open("rb").close()  # safetensors takes every failure to open for a missing file
+        return _split(safetensors_numpy.load_file(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
-    except (safetensors.SafetensorError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign file makes the library raise
         raise UserError(f"{path}: not a prepared split ({error}); `dvc repro` mends it") from None
+
+
+def _split(arrays: dict[str, np.ndarray]) -> Split:
+    """The split that `to_bytes` was given, from its arrays.
+
+    Raises:
+        KeyError, ValueError: they are another file's, or damaged.
+    """
+    images, labels, mean, std = (arrays[name] for name in ("images", "labels", "mean", "std"))
+    wanted = {
+        "images": (images, np.float32, (len(labels), 1, 28, 28)),
+        "labels": (labels, np.int64, (len(labels),)),
+        "mean": (mean, np.float64, (1,)),
+        "std": (std, np.float64, (1,)),
+    }
+    for name, (array, dtype, shape) in wanted.items():
+        if (array.dtype, array.shape) != (dtype, shape):
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
+        raise ValueError("a label is not 0 to 9")
+    return Split(images, labels, float(mean[0]), float(std[0]))

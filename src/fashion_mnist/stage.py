@@ -21,6 +21,10 @@ MENDABLE = {
     errno.EROFS: "",
     errno.ENOSPC: "free some space and run again; ",
     errno.EDQUOT: "free some space and run again; ",
+    errno.EFBIG: "a file may not grow so large here (ulimit -f); ",
+    errno.EISDIR: "move away the folder that stands in the file's place; ",
+    errno.EEXIST: "move away the file that stands in the folder's place; ",
+    errno.ENOTDIR: "move away the file that stands in the folder's place; ",
 }
 """What the user can mend, by error number, with advice."""
 

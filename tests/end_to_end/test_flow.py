@@ -71,7 +71,7 @@ def test_a_mistake_in_any_section_costs_nothing(repository, tmp_path):
     checkout.set(evaluate__batch_size="abc", train__epochs=3)
     result = checkout.dvc("repro", check=False)
     assert result.returncode != 0
-    assert "evaluate.batch_size is the text 'abc': give a whole number ≥ 1" in result.stdout
+    assert "evaluate.batch_size is the text 'abc': give a whole number ≥ 1" in result.stderr
     assert ran(result.stdout) == ["check"]
     checkout.dvc("checkout", "data/params.ok")
     assert checkout.outputs() == repository.outputs()

@@ -54,8 +54,8 @@ def fetch(digests: Mapping[str, str], report: Callable[[str], None]) -> Content:
         try:
             content = source()
             verify(content, digests)
-        except SourceError as reason:
-            failures.append(f"{name}: {reason}")
+        except (SourceError, OSError) as reason:
+            failures.append(f"{name}: {' '.join(str(reason).split())}")
             report(f"not from {failures[-1]}")
         else:
             report(f"from {name}")
@@ -148,7 +148,10 @@ def download() -> Content:
     Raises:
         SourceError: no mirror answered in time with all files; one reason a mirror.
     """
-    from torchvision.datasets import FashionMNIST  # seconds to import, and seldom needed
+    try:
+        from torchvision.datasets import FashionMNIST  # seconds to import, and seldom needed
+    except (ImportError, RuntimeError) as error:  # it was built for another torch
+        raise SourceError(f"torchvision cannot be imported: {error}") from None
 
     reasons = []
     for mirror in FashionMNIST.mirrors:
@@ -211,7 +214,14 @@ def unpack_debian_package() -> Content:
 def _command(command: list[str], folder: Path) -> None:
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=APT_SECONDS, check=False
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=APT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise SourceError(f"{command[0]} took more than {APT_SECONDS:g} s") from None

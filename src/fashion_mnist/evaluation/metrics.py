@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from fashion_mnist.classes import CLASSES, LABELS
+from fashion_mnist.errors import UserError
 from fashion_mnist.files import Value
 
 CLASS_COUNT = len(CLASSES)
@@ -42,7 +43,13 @@ class Predictions:
 
 
 def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
-    """Predictions from logits, N×10, on any device, and true classes, int64, N."""
+    """Predictions from logits, N×10, on any device, and true classes, int64, N.
+
+    Raises:
+        UserError: a logit is not finite, as those of a network that diverged.
+    """
+    if not logits.isfinite().all():
+        raise UserError("the network's outputs are not finite; train it with a lower train.lr")
     log_probabilities = logits.cpu().double().log_softmax(1).numpy()
     return Predictions(labels, log_probabilities.argmax(axis=1), log_probabilities)
 

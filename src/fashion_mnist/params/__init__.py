@@ -4,6 +4,7 @@ DVC and the code share one reader, ruamel.yaml's safe loader (YAML 1.2): `1e-3` 
 text, a repeated key is an error. What dvc.lock records is therefore what the code has seen.
 """
 
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}{_syntax(error)}") from None
     except YAMLError as error:
         raise UserError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:  # of the 13th month, or of more digits than Python converts
+        raise UserError(f"{path}: a value cannot be read: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path}: brackets are nested too deeply") from None
     if content is None:
         raise UserError(f"{path}: the file is empty, every section is missing")
     if not isinstance(content, dict):
@@ -73,7 +78,7 @@ def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> 
     """One line for one of pydantic's errors: the key, the value, and what is allowed."""
     location = mistake["loc"]
     key = ".".join(map(str, (*prefix, *location)))
-    if mistake["type"] == "extra_forbidden":
+    if mistake["type"] in ("extra_forbidden", "invalid_key"):
         known = list(_schema_at(schema, location[:-1])["properties"])
         near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
         return f"unknown key {key}; did you mean `{near[0]}`? (known: {', '.join(known)})"
@@ -89,7 +94,11 @@ def shown(value: Any) -> str:
         return "empty (null)"
     if isinstance(value, bool):
         return str(value).lower()
-    text = f"the text {value!r}" if isinstance(value, str) else repr(value)
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a whole number of {value.bit_length()} bits"
+    text = f"the date {value}" if isinstance(value, date) else repr(value)
+    if isinstance(value, str):
+        text = f"the text {value!r}"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -116,6 +125,6 @@ def describe(schema: dict[str, Any]) -> str:
     if kind == "string":
         return schema["description"]
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema]
+    limits = [f"{sign} {schema[bound]}" for bound, sign in bounds.items() if bound in schema]
     word = "a whole number" if kind == "integer" else "a number"
     return f"{word} {' and '.join(limits)}".strip()

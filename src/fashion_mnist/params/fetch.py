@@ -6,7 +6,9 @@ from pydantic import Field
 
 from fashion_mnist.params.section import Section
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+Digest = Annotated[
+    str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits, lower case")
+]
 
 
 class Sha256(Section):

@@ -14,4 +14,4 @@ class Prepare(Section):
     seed: int = Field(ge=0, lt=2**32)
     normalisation: Literal["fixed", "measured"]
     mean: float = Field(ge=0, le=1)
-    std: float = Field(gt=0, le=1)
+    std: float = Field(ge=0.001, le=1)

@@ -48,11 +48,13 @@ def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path)
 
 def loaded_modules(checkout: Path) -> set[Path]:
     """The source files of every module of this project that the process has imported."""
-    names = [name for name in sys.modules if name.split(".")[0] in ("stages", "fashion_mnist")]
-    paths = (Path(sys.modules[name].__file__) for name in names)
-    return {path.resolve() for path in [*paths, Path(sys.modules["__main__"].__file__)]} & {
-        path for folder in ("src", "stages") for path in (checkout / folder).rglob("*.py")
-    }
+    modules = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in ("fashion_mnist", "stages", "__main__")
+    ]
+    paths = {Path(m.__file__).resolve() for m in modules if getattr(m, "__file__", None)}
+    return {path for path in paths if path.is_relative_to(checkout)}
 
 
 class ResumeFile:

@@ -72,14 +72,25 @@ class Trainer:
         """Train the remaining epochs; yield the row of each when its state is complete.
 
         Raises:
-            UserError: a loss is not finite; the message names the epoch and the batch.
+            UserError: a loss or a weight is not finite; the message names the epoch and the batch.
         """
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             row = {"epoch": epoch, **self._train(epoch), **self._validate()}
+            self._check(row)
             self.history.append({column: row[column] for column in COLUMNS})
             if best_row(self.history) is self.history[-1]:
                 self.best = self.weights()
             yield self.history[-1]
+
+    def _check(self, row: Row) -> None:
+        """Refuse what the last step of an epoch can still bring about, after the last loss."""
+        finite = all(math.isfinite(value) for value in row.values() if value is not None)
+        weights = [w for w in self._evaluated.state_dict().values() if w.is_floating_point()]
+        if not (finite and all(bool(w.isfinite().all()) for w in weights)):
+            raise UserError(
+                f"the network is not finite after epoch {row['epoch']}: "
+                f"lower train.lr, which is {self.settings.lr:g}"
+            )
 
     def weights(self) -> Weights:
         """A copy on the CPU of the weights that are validated: the average where there is one."""
@@ -90,13 +101,11 @@ class Trainer:
         return self.network if self.averaged is None else self.averaged.module
 
     def _train(self, epoch: int) -> Row:
-        """One epoch. Nothing is copied from the device until it is over."""
+        """One epoch. Nothing is copied from the device, nor measured, until it is over."""
         settings, network, optimizer = self.settings, self.network, self.optimizer
         device = self.batches.images.device
         steps = len(self.batches)
-        losses = torch.zeros(steps, device=device)
-        correct = torch.zeros(steps, dtype=torch.int64, device=device)
-        sizes = []
+        outputs, seen = [], []
         torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
         network.train()
         for batch, (images, labels) in enumerate(self.batches.epoch(epoch)):
@@ -111,20 +120,21 @@ class Trainer:
             optimizer.step()
             if self.averaged is not None:
                 self.averaged.update_parameters(network)
-            losses[batch] = loss.detach()
-            correct[batch] = (logits.detach().argmax(1) == labels).sum()
-            sizes.append(len(labels))
-        finite = losses.isfinite()
-        if not finite.all():
-            batch = int((~finite).to(torch.uint8).argmax()) + 1
+            outputs.append(logits.detach())
+            seen.append(labels)
+        logits, labels = torch.cat(outputs).double(), torch.cat(seen)
+        losses = cross_entropy(
+            logits, labels, label_smoothing=settings.label_smoothing, reduction="none"
+        )
+        if not (finite := losses.isfinite()).all():
+            batch = int((~finite).to(torch.uint8).argmax()) // settings.batch_size + 1
             raise UserError(
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
                 f"lower train.lr, which is {settings.lr:g}"
             )
-        weight = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
         return {
-            "train_loss": float(losses.cpu().double() @ weight),
-            "train_accuracy": int(correct.sum()) / sum(sizes),
+            "train_loss": float(losses.mean()),
+            "train_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
             "lr": lr,
         }
 

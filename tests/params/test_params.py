@@ -1,0 +1,392 @@
+"""params.yaml: what is refused, with which message, and that DVC reads the same values."""
+
+import itertools
+import math
+from functools import reduce
+from pathlib import Path
+
+import pytest
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+from small import PARAMS, params_text
+
+from fashion_mnist.errors import UserError
+from fashion_mnist.params import load
+from fashion_mnist.params.evaluate import Evaluate
+from fashion_mnist.params.file import File, load_file
+from fashion_mnist.params.train import Train
+
+PLAIN = "\n".join(
+    line for line in PARAMS.read_text().splitlines() if line and not line.lstrip().startswith("#")
+)
+
+
+def leaves(schema=None, prefix=()):
+    """Each key of the schema that holds a value: (section, ..., key) -> its JSON schema."""
+    whole = File.model_json_schema()
+    schema = schema or whole
+    found = {}
+    for name, node in schema["properties"].items():
+        if "$ref" in node:
+            node = whole["$defs"][node["$ref"].rsplit("/", 1)[1]]
+            found |= leaves(node, (*prefix, name))
+        else:
+            found[(*prefix, name)] = node
+    return found
+
+
+LEAVES = leaves()
+KEYS = {".".join(path): schema for path, schema in LEAVES.items()}
+
+
+def line_of(key, lines):
+    """The index of a dotted key's line."""
+    at = -1
+    for depth, part in enumerate(key.split(".")):
+        start = f"{'  ' * depth}{part}:"
+        at = next(i for i in range(at + 1, len(lines)) if lines[i].startswith(start))
+    return at
+
+
+def with_line(key, *replacements, text=PLAIN):
+    """params.yaml with the line of `key` replaced by lines in which KEY stands for 'key:'."""
+    lines = text.splitlines()
+    at = line_of(key, lines)
+    indent, name = "  " * key.count("."), key.rsplit(".", 1)[-1]
+    new = [indent + line.replace("KEY", f"{name}:") for line in replacements]
+    return "\n".join([*lines[:at], *new, *lines[at + 1 :]]) + "\n"
+
+
+def refused(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_file(path)
+    return str(caught.value)
+
+
+def test_the_projects_own_file_is_accepted_and_holds_every_key_of_the_schema():
+    load_file(PARAMS)
+    written = YAML(typ="safe").load(PARAMS)
+    for path in LEAVES:
+        node = written
+        for part in path:
+            node = node[part]
+        assert not isinstance(node, dict)
+
+
+# Every key × every kind of mistake
+
+MISTAKES = {
+    "null": ["", "null", "~"],
+    "list for scalar": ["[]", "[1]", "[a, 2]"],
+    "mapping for scalar": ["{}", "{a: 1}"],
+    "nan": [".nan", ".NaN"],
+    "infinity": [".inf", "-.inf", "1e999"],
+    "quoted number": ['"1"', "'0.5'", '"1e-3"'],
+    "a word for a boolean": ["yes", "no", "on", "off", "NO", '"no"', "y"],
+    "text": ["fast", '""', "' '", "2024-01-02", "auto cpu"],
+}
+"""Values that no key of the file accepts."""
+
+
+def wrong_types(schema):
+    """Values of a type that `schema` does not have, though another key may."""
+    return {
+        "integer": ["1.0", "2.5", "1e1", "true", "false", "64.0"],
+        "number": ["true", "false"],
+        "boolean": ["0", "1", "1.0"],
+        "string": ["0", "1", "0.5", "true", "1e-3"],
+    }[schema["type"]]
+
+
+def out_of_range(schema):
+    """Values of the right type just outside what `schema` allows, and far outside."""
+    step = 1 if schema["type"] == "integer" else 1e-3
+    values = [
+        *(schema[bound] - step for bound in ["minimum"] if bound in schema),
+        *(schema[bound] + step for bound in ["maximum"] if bound in schema),
+        *(schema[bound] for bound in ["exclusiveMinimum", "exclusiveMaximum"] if bound in schema),
+    ]
+    if values:
+        values += [-(10**30), 10**30] if schema["type"] == "integer" else [-1e30, 1e30]
+    return [str(value) for value in values] + (
+        ["lenet2", "gpu"] if "string" in schema.values() else []
+    )
+
+
+def mistakes(schema):
+    """(kind, text of a value) of every value that the key must refuse."""
+    kinds = {**MISTAKES, "wrong type": wrong_types(schema), "out of range": out_of_range(schema)}
+    return [(kind, value) for kind, values in kinds.items() for value in values]
+
+
+def expected_words(schema):
+    """What a message must say is allowed, found without the code under test."""
+    if "enum" in schema:
+        return schema["enum"]
+    if schema["type"] == "boolean":
+        return ["true or false"]
+    bounds = [v for k, v in schema.items() if "imum" in k.lower()]
+    words = [str(int(bound)) if bound == int(bound) else str(bound) for bound in bounds]
+    return words or [schema["description"]]
+
+
+def appears_as(value):
+    """How a message must show a parsed value, found without the code under test."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+@pytest.mark.parametrize("column", range(max(len(mistakes(schema)) for schema in KEYS.values())))
+def test_a_wrong_value_is_refused_by_key_value_and_what_is_allowed(tmp_path, column):
+    """b02 b03 b04 b07 b09 b10 b16: every key of the file × every kind of wrong value.
+
+    All keys are wrong at once, since reading the file costs the most, and each has its own line.
+    """
+    text, wrong = PLAIN, {}
+    for key, schema in KEYS.items():
+        if column < len(mistakes(schema)):
+            wrong[key] = mistakes(schema)[column]
+            text = with_line(key, f"KEY {wrong[key][1]}", text=text)
+    messages = refused(tmp_path, text).splitlines()
+    assert len(messages) == len(wrong)
+    for message, (key, (kind, value)) in zip(messages, wrong.items(), strict=True):
+        parsed = YAML(typ="safe").load(f"a: {value}")["a"]
+        words = [f"{key} is ", appears_as(parsed), "give ", *expected_words(KEYS[key])]
+        assert [word for word in words if word not in message] == [], (kind, value, message)
+
+
+def test_the_count_of_wrong_values():
+    """The figure of issue 5, item 6: printed by `pytest -s -k count_of_wrong_values`."""
+    single = sum(len(mistakes(schema)) for schema in KEYS.values())
+    repeated = len(KEYS) + len(File.model_fields) + 2
+    print(
+        f"\n{len(KEYS)} keys: {single} wrong values, {len(KEYS)} missing, "
+        f"{2 * len(KEYS)} misspelt, {repeated} repeated: "
+        f"{single + 3 * len(KEYS) + repeated} combinations"
+    )
+    assert single > 30 * len(KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_missing_key_is_named(tmp_path, key):
+    message = refused(tmp_path, with_line(key))
+    assert f"{key} is missing" in message
+    for word in expected_words(KEYS[key]):
+        assert word in message
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("beside", [True, False], ids=["beside", "instead"])
+def test_a_misspelt_key_is_refused_with_the_nearest_right_one(tmp_path, key, beside):
+    """b05: the value of a key that nobody reads never goes unnoticed."""
+    *_, name = key.split(".")
+    lines = PLAIN.splitlines()
+    value = lines[line_of(key, lines)].split(":", 1)[1]
+    new = [f"KEY{value}"] * beside + [f"{name[:-1]}:{value}"]
+    message = refused(tmp_path, with_line(key, *new))
+    assert f"unknown key {key[:-1]}; did you mean `{name}`?" in message
+
+
+@pytest.mark.parametrize("key", [*KEYS, *File.model_fields, "fetch.sha256", "train.augment"])
+def test_a_repeated_key_is_refused_with_its_line(tmp_path, key):
+    """b12: PyYAML would keep the last without a word."""
+    lines = PLAIN.splitlines()
+    at = line_of(key, lines)
+    depth = len(lines[at]) - len(lines[at].lstrip())
+    block = [lines[at]]
+    for line in lines[at + 1 :]:
+        if len(line) - len(line.lstrip()) <= depth:
+            break
+        block.append(line)
+    end = at + len(block)
+    message = refused(tmp_path, "\n".join([*lines[:end], *block, *lines[end:]]) + "\n")
+    assert f"line {end + 1}" in message
+    assert f'"{key.rsplit(".", 1)[-1]}"' in message
+
+
+@pytest.mark.parametrize("number", ["0.5", "5e-1", "5E-1", "0.05e+1", "500e-3"])
+def test_an_exponent_needs_no_dot(tmp_path, number):
+    """b01 b02: 1e-06, as DVC writes it back, is a number for the code as it is for DVC."""
+    text, floats = PLAIN, [key for key, schema in KEYS.items() if schema["type"] == "number"]
+    for key in floats:
+        text = with_line(key, f"KEY {number}", text=text)
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    params = load_file(path)
+    values = [reduce(getattr, key.split("."), params) for key in floats]
+    assert values == [0.5] * len(floats)
+    assert {type(value) for value in values} == {float}
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    text = params_text(**{"train.lr": -1, "evaluate.batch_size": "abc"})
+    first, second = refused(tmp_path, text).splitlines()
+    assert "train.lr" in first
+    assert "evaluate.batch_size" in second
+
+
+def test_a_big_bound_is_told_to_the_last_digit(tmp_path):
+    assert "< 4294967296" in refused(tmp_path, with_line("train.seed", "KEY 4294967296"))
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("15", "train.augment"),
+        ("[]", "train.augment"),
+        ("{rotation: '15', flip: true}", "train.augment.rotation"),
+        ("text", "train.augment"),
+        ("null", "train.augment"),
+    ],
+)
+def test_a_nested_section_of_another_shape_is_refused_by_its_full_key(tmp_path, value, key):
+    """b10"""
+    lines = PLAIN.splitlines()
+    at = line_of("train.augment", lines)
+    text = "\n".join([*lines[:at], f"  augment: {value}", *lines[at + 6 :]])
+    assert f"{key} is " in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["empty", "every section is missing"]),
+        ("# nothing\n", ["empty"]),
+        ("- 1\n", ["top level must be a mapping", "[1]"]),
+        ("text\n", ["top level must be a mapping"]),
+        ("train:\n", ["fetch is missing", "train is empty (null)", "a mapping with the keys seed"]),
+        ("train: 3\n", ["train is 3", "a mapping"]),
+        ("train:\n\tlr: 0.01\n", ["line 2", "tab", "spaces"]),
+        ("train: {lr: 0.1\n", ["line"]),
+        ("train: *nowhere\n", ["line 1", "nowhere"]),
+        ("train: !!python/object/apply:os.system [x]\n", ["line 1"]),
+        ("a: 1\n---\nb: 2\n", ["line 2"]),
+        ("train: '\n", ["line"]),
+        ("train:\n  1: 2\n  null: 3\n", ["unknown key train.1;", "unknown key train.None;"]),
+        ("train:\n  lr: 2024-13-45\n", ["month"]),
+        (
+            "train:\n  epochs: 0x" + "1" * 5000 + "\n",
+            ["train.epochs is a whole number of 19997 bits"],
+        ),
+        ("a: &x [*x]\n", ["unknown key a"]),
+        ("a: \x07\n", ["no YAML"]),
+        ("a: " + "[" * 1000, ["nested too deeply"]),
+        ("train:\n  epochs: " + "1" * 5000 + "\n", ["digits"]),
+        ("? [1, 2]\n: 3\n", ["unknown key (1, 2);"]),
+        ("? {a: 1}\n: 3\n", ["line 1"]),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_file_of_another_shape_is_one_clear_message(tmp_path, text, words):
+    """b11 b18"""
+    message = refused(tmp_path, text)
+    for word in words:
+        assert word in message
+    assert str(tmp_path / "params.yaml") in message
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "params.yaml").write_bytes(b"train: \xff\n")
+    with pytest.raises(UserError, match="not UTF-8"):
+        load_file(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="no such file"):
+        load_file(tmp_path / "nothing.yaml")
+
+
+def test_a_stage_reads_its_own_section_alone(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params_text(**{"evaluate.batch_size": "abc"}))
+    assert load(Train, "train", path).epochs == 5
+    with pytest.raises(UserError, match=r"evaluate\.batch_size is the text 'abc'"):
+        load(Evaluate, "evaluate", path)
+    path.write_text("train:\n")
+    with pytest.raises(UserError, match="the section `evaluate` is missing"):
+        load(Evaluate, "evaluate", path)
+
+
+# What the code reads is what DVC reads
+
+WORDS = """yes no on off Yes NO y n true True TRUE false null Null ~ .5 5. 1_000 0o17 017 0x1F 0b1
+1:30 1:30:00 2024-01-02 2024-01-02T03:04:05 1e3 1e-06 +1 -0 .inf -.INF .nan .NaN = <<"""
+
+SCALARS = st.one_of(
+    st.text(st.sampled_from("0123456789eE+-._xobaf:~'\" nyNYtrusl#"), max_size=12),
+    st.floats().map(repr),
+    st.integers().map(str),
+    st.tuples(st.integers(-999, 999), st.integers(-20, 20)).map(lambda p: f"{p[0]}e{p[1]}"),
+    st.sampled_from(WORDS.split()),
+)
+
+
+def by_dvc(path):
+    """What DVC reads, or None where it refuses the file."""
+    try:
+        return load_yaml(str(path))
+    except YAMLFileCorruptedError:
+        return None
+
+
+def same(ours, theirs):
+    """Equal in value and type; NaN equals NaN."""
+    if type(ours) is not type(theirs):
+        return isinstance(ours, float) and type(theirs) is int and ours == theirs  # lr: 1
+    if isinstance(ours, float) and math.isnan(ours):
+        return math.isnan(theirs)
+    return ours == theirs
+
+
+TRIED = itertools.count()
+
+
+def check_against_dvc(path, key, text):
+    """Whatever the file holds, the code's value is DVC's, or the file is refused with a message."""
+    next(TRIED)
+    path.write_text(with_line(key, "KEY " + text), encoding="utf-8")
+    theirs = by_dvc(path)
+    try:
+        ours = load_file(path)
+    except UserError as error:
+        if not any(word in str(error) for word in (key, "line", "YAML", "cannot be read")):
+            raise AssertionError(f"{error} says not where") from error
+        return
+    for part in key.split("."):
+        ours, theirs = getattr(ours, part), theirs[part]
+    assert same(ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("params") / "params.yaml"
+
+
+def check_fuzz(scratch, examples):
+    @settings(max_examples=examples)
+    @given(st.sampled_from(sorted(KEYS)), SCALARS)
+    @example("train.lr", "1e-06")
+    @example("train.augment.flip", "no")
+    @example("train.epochs", "1_0")
+    def check(key, text):
+        check_against_dvc(scratch, key, text)
+
+    check()
+    print(f"scalars compared with DVC's reader: {next(TRIED)}")
+
+
+def test_what_the_code_reads_is_what_dvc_reads(scratch):
+    check_fuzz(scratch, 150)
+
+
+@pytest.mark.slow
+def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
+    check_fuzz(scratch, 10_000)
+
+
+def test_the_file_is_read_as_dvc_reads_it_down_to_the_last_key():
+    ours = load_file(PARAMS).model_dump()
+    assert ours == load_yaml(str(PARAMS))
+    assert Path(PARAMS).name == "params.yaml"

@@ -1,0 +1,112 @@
+"""The stage evaluate: every image once, whatever the batch size."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from fashion_mnist import checkpoints, splits
+from fashion_mnist.classes import LABELS
+from stages import evaluate as stage
+
+
+def report(workspace):
+    return json.loads(
+        (workspace.path / "metrics/evaluate.json").read_bytes(), parse_constant=pytest.fail
+    )
+
+
+def table(workspace, name):
+    return list(csv.DictReader(io.StringIO((workspace.path / f"plots/{name}.csv").read_text())))
+
+
+def test_every_test_image_has_a_row_in_the_splits_order(finished):
+    """e02 e05: with the true class as the data set has it, the slash of T-shirt/top included."""
+    test = splits.read(finished.path / "data/prepared/test.safetensors")
+    made = table(finished, "predictions")
+    assert [int(row["index"]) for row in made] == list(range(40))
+    assert [row["actual"] for row in made] == [LABELS[label] for label in test.labels]
+    right = sum(row["actual"] == row["predicted"] for row in made)
+    assert report(finished)["accuracy"] == right / 40
+    assert [row["class"] for row in table(finished, "per_class")] == list(LABELS)
+
+
+def test_the_report_is_flat_plain_and_strict(finished):
+    """d17 e05: no key that DVC would nest or split."""
+    for name in ("evaluate", "train"):
+        content = (finished.path / f"metrics/{name}.json").read_bytes()
+        figures = json.loads(content, parse_constant=pytest.fail)
+        assert {type(value) for value in figures.values()} <= {int, float}
+        assert not any(character in key for key in figures for character in "./ ")
+
+
+@pytest.mark.parametrize("size", [1, 7, 39, 40])
+def test_the_batch_size_changes_nothing(workspace, finished, size):
+    """d15 d21: within 1e-6, for kernels differ with the size of a batch; dropout is off."""
+    workspace.set(**{"evaluate.batch_size": size})
+    assert workspace.run("evaluate")[0] == 0
+    assert report(workspace) == pytest.approx(report(finished), abs=1e-6)
+    assert len(table(workspace, "predictions")) == 40
+
+
+def test_classes_that_do_not_occur_keep_their_rows(workspace):
+    """e01: 30 images with labels 0, 2 and 9 only."""
+    path = workspace.path / "data/prepared/test.safetensors"
+    test = splits.read(path)
+    few = np.isin(test.labels, [0, 2, 9])
+    path.write_bytes(
+        splits.to_bytes(splits.Split(test.images[few], test.labels[few], test.mean, test.std))
+    )
+    assert workspace.run("evaluate")[0] == 0
+    made = table(workspace, "per_class")
+    assert [row["class"] for row in made] == list(LABELS)
+    assert [index for index, row in enumerate(made) if row["support"] != "0"] == [0, 2, 9]
+    assert {row["actual"] for row in table(workspace, "predictions")} == {
+        LABELS[label] for label in (0, 2, 9)
+    }
+
+
+@pytest.mark.parametrize("change", [{"model.width": 0.5}, {"model.dropout": 0.9}])
+def test_the_network_is_the_one_that_the_checkpoint_describes(workspace, finished, change):
+    """d28: params.yaml was edited since the training."""
+    workspace.set(**change)
+    assert workspace.run("evaluate")[0] == 0
+    assert workspace.outputs() == finished.outputs()
+
+
+def test_flipping_reports_one_figure_more(workspace, finished):
+    workspace.set(**{"evaluate.test_time_flip": True})
+    assert workspace.run("evaluate")[0] == 0
+    made = report(workspace)
+    assert 0 <= made.pop("accuracy_test_time_flip") <= 1
+    assert made == report(finished)
+
+
+def test_a_network_that_diverged_is_refused(workspace):
+    """c14: nothing that is not finite is written."""
+    path = workspace.path / "checkpoints/best.safetensors"
+    network = checkpoints.read(path)
+    weights = {key: tensor * np.inf for key, tensor in network.state_dict().items()}
+    description = {"name": "lenet", "width": 0.25, "dropout": 0.2}
+    path.write_bytes(checkpoints.to_bytes(weights, description))
+    before = workspace.outputs()
+    status, printed = workspace.run("evaluate")
+    assert status == 2
+    assert "error: the network's outputs are not finite; train it with a lower" in printed
+    assert workspace.outputs() == before
+
+
+def test_a_lack_of_memory_names_the_batch_size(workspace, finished):
+    """d27"""
+
+    def before():
+        def predict(*_):
+            raise MemoryError
+
+        stage.predict_logits = predict
+
+    status, printed = workspace.run("evaluate", before)
+    assert (status, printed) == (2, "error: out of memory; lower evaluate.batch_size\n")
+    assert workspace.outputs() == finished.outputs()

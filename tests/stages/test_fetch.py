@@ -1,0 +1,107 @@
+"""The stage fetch: exit codes, and what lies in data/raw afterwards."""
+
+import gzip
+import os
+import shutil
+
+import pytest
+from small import contents, write_idx
+from torchvision.datasets import FashionMNIST
+
+from fashion_mnist.data import sources
+from fashion_mnist.data.idx import FILES
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch, tmp_path):
+    """Only the folder that a test names is open."""
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "no datasets")
+    monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("PATH", str(tmp_path / "no programs"))
+
+
+def identity(folder):
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def test_valid_files_are_left_alone_with_every_source_closed(workspace):
+    """a12"""
+    before = identity(workspace.path / "data/raw")
+    assert workspace.run("fetch") == (0, "data/raw holds the right files already\n")
+    assert identity(workspace.path / "data/raw") == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda raw: gzip.compress(raw)[:5000], "truncated or corrupt"),
+        (lambda raw: raw[:5000], "has SHA-256"),
+        (lambda _: b"<!DOCTYPE html><html>403</html>", "a web page"),
+        (lambda raw: raw[:-1] + b"\x55", "has SHA-256"),
+    ],
+    ids=["a01 gzip", "a01 plain", "a02", "a03"],
+)
+def test_a_bad_folder_ends_with_a_message_and_no_file(workspace, monkeypatch, damage, words):
+    """a01 a02 a03: exit status 2, every reason, and nothing that DVC could hash."""
+    raw, own = workspace.path / "data/raw", workspace.path / "own"
+    raw.rename(own)
+    path = own / FILES["train_images"]
+    path.write_bytes(damage(path.read_bytes()))
+    monkeypatch.setenv("FASHION_MNIST_DIR", "own")
+    status, printed = workspace.run("fetch")
+    assert status == 2
+    assert "Traceback" not in printed
+    line = next(line for line in printed.splitlines() if line.startswith("not from FASHION"))
+    assert FILES["train_images"] in line
+    assert words in line
+    assert printed.rstrip().endswith(sources.BY_HAND)
+    assert not raw.exists() or contents(raw) == {}
+
+
+def nobody():
+    """A user who may not write where the modes say so; root may write anywhere."""
+    if os.getuid() == 0:
+        os.setuid(65534)
+
+
+def closed_to_writing(folder):
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def test_a_source_is_only_read(workspace, finished, monkeypatch):
+    """a14: its folder may be read-only."""
+    raw = workspace.path / "data/raw"
+    raw.rename(workspace.path / "own")
+    raw.mkdir()
+    raw.chmod(0o777)
+    closed_to_writing(workspace.path / "own")
+    monkeypatch.setenv("FASHION_MNIST_DIR", "own")
+    assert workspace.run("fetch", nobody) == (0, "from FASHION_MNIST_DIR=own\n")
+    assert contents(raw) == contents(finished.path / "data/raw")
+
+
+def test_prepare_only_reads_the_raw_data(workspace, finished):
+    """a14"""
+    closed_to_writing(workspace.path / "data/raw")
+    shutil.rmtree(workspace.path / "data/prepared")
+    (workspace.path / "data").chmod(0o777)
+    status, printed = workspace.run("prepare", nobody)
+    assert status == 0, printed
+    assert workspace.outputs() == finished.outputs()
+
+
+def test_a_raw_folder_that_may_not_be_written_to_is_named(workspace, monkeypatch, tmp_path):
+    """a14"""
+    raw = workspace.path / "data/raw"
+    write_idx(workspace.path / "own", train=80, test=40)
+    (raw / FILES["test_labels"]).unlink()
+    closed_to_writing(raw)
+    monkeypatch.setenv("FASHION_MNIST_DIR", "own")
+    before = identity(raw)
+    status, printed = workspace.run("fetch", nobody)
+    assert status == 2
+    assert "error: Permission denied: data/raw/" in printed
+    assert "Traceback" not in printed
+    assert identity(raw) == before

@@ -1,0 +1,205 @@
+"""Everything that is loaded is data: it comes back as it was, or is refused, and never runs."""
+
+import io
+import itertools
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+from small import images, labels
+
+from fashion_mnist import checkpoints, splits
+from fashion_mnist.data.preparation import normalise
+from fashion_mnist.errors import UserError
+from fashion_mnist.networks import NETWORKS, build
+from fashion_mnist.splits import Split
+from fashion_mnist.training.resume import ResumeFile
+
+DESCRIPTION = {"name": "lenet", "width": 0.125, "dropout": 0.5}
+CLASSES = labels(20)
+SPLIT = Split(normalise(images(CLASSES), 0.5, 0.5), CLASSES.astype(np.int64), 0.5, 0.5)
+
+
+def checkpoint(**description):
+    made = {**DESCRIPTION, **description}
+    return checkpoints.to_bytes(build(**made, seed=3).state_dict(), made)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_back_with_its_weights(tmp_path, name):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(checkpoint(name=name))
+    network, original = checkpoints.read(path), build(**{**DESCRIPTION, "name": name}, seed=3)
+    assert not network.training
+    assert network.state_dict().keys() == original.state_dict().keys()
+    for key, tensor in original.state_dict().items():
+        assert torch.equal(network.state_dict()[key], tensor)
+    assert {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}
+
+
+def test_a_checkpoint_is_the_same_bytes_every_time():
+    """c18: also in another process, which hashes its strings differently."""
+    code = (
+        "import sys; from fashion_mnist import checkpoints\n"
+        f"from fashion_mnist.networks import build; made = {DESCRIPTION}\n"
+        "weights = build(**made, seed=3).state_dict()\n"
+        "sys.stdout.buffer.write(checkpoints.to_bytes(weights, made))"
+    )
+    environment = {"PYTHONPATH": "src", "PYTHONHASHSEED": "1"}
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert other.stdout == checkpoint(), other.stderr
+
+
+def test_a_checkpoint_holds_tensors_and_text_alone(tmp_path):
+    """d07 d08: moved to the CPU, contiguous, one metadata key, as every reader accepts."""
+    path = tmp_path / "a.safetensors"
+    weights = {"w": torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()}
+    path.write_bytes(checkpoints.to_bytes(weights, DESCRIPTION))
+    with safetensors.safe_open(path, framework="np") as file:
+        assert list(file.metadata()) == [checkpoints.KEY]
+        assert file.get_tensor("w").shape == (2, 3, 4, 4)
+
+
+def test_a_split_comes_back_as_it_was(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(splits.to_bytes(SPLIT))
+    again = splits.read(path)
+    np.testing.assert_array_equal(again.images, SPLIT.images)
+    np.testing.assert_array_equal(again.labels, SPLIT.labels)
+    assert (again.mean, again.std, again.black) == (0.5, 0.5, -1.0)
+    assert splits.to_bytes(again) == path.read_bytes()
+    np.testing.assert_allclose(again.pixels * 255, images(CLASSES), atol=1e-4)  # float32
+
+
+READERS = {"checkpoint": checkpoints.read, "split": splits.read}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_missing_file_is_told_with_the_way_to_make_it(tmp_path, kind):
+    with pytest.raises(UserError, match=r"none: no such file; `dvc repro` makes it"):
+        READERS[kind](tmp_path / "none")
+
+
+def safe(**tensors):
+    return save({name: torch.as_tensor(value) for name, value in tensors.items()})
+
+
+GOOD = {
+    "images": torch.from_numpy(SPLIT.images),
+    "labels": torch.from_numpy(SPLIT.labels),
+    "mean": torch.zeros(1, dtype=torch.float64),
+    "std": torch.ones(1, dtype=torch.float64),
+}
+
+FOREIGN = {
+    "nothing": b"",
+    "text": b"<!DOCTYPE html>",
+    "no tensors": save({}),
+    "other tensors": safe(weight=[1.0]),
+    "labels missing": safe(**{**GOOD, "labels": [0]}),
+    "labels of eleven": safe(**{**GOOD, "labels": GOOD["labels"] + 1}),
+    "labels below zero": safe(**{**GOOD, "labels": GOOD["labels"] - 1}),
+    "labels in float": safe(**{**GOOD, "labels": GOOD["labels"].double()}),
+    "images flat": safe(**{**GOOD, "images": GOOD["images"].flatten(1)}),
+    "images in bfloat16": safe(**{**GOOD, "images": GOOD["images"].bfloat16()}),
+    "mean without a place": safe(**{**GOOD, "mean": torch.tensor(0.5).double()}),
+    "another project's": save({"w": torch.zeros(1)}, metadata={"format": "pt"}),
+    "no JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "{"}),
+    "other JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "[1]"}),
+    "deep JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "[" * 9999}),
+    "an unknown network": checkpoints.to_bytes({}, {**DESCRIPTION, "name": "resnet152"}),
+    "a network too few words": checkpoints.to_bytes({}, {"width": 1.0}),
+    "a network of infinite width": checkpoints.to_bytes({}, {**DESCRIPTION, "width": float("inf")}),
+    "another width's weights": checkpoints.to_bytes(build("lenet").state_dict(), DESCRIPTION),
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("kind", READERS)
+def test_a_foreign_file_is_refused_by_name(tmp_path, kind, content):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{re.escape(str(path))}: not a .*`dvc repro`") as caught:
+        READERS[kind](path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+class Payload:
+    """What a pickle can do to whoever loads it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def payloads(mark):
+    yield pickle.dumps(Payload(mark))
+    yield pickle.dumps({"network": Payload(mark)})
+    for zipped in (False, True):
+        buffer = io.BytesIO()
+        state = {"network": {}, "history": Payload(mark)}
+        torch.save(state, buffer, _use_new_zipfile_serialization=zipped)
+        yield buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_pickle_with_a_payload_is_never_executed(tmp_path, capsys):
+    """Issue 5, item 7: fed to everything that loads a file that people may share."""
+    mark, path = tmp_path / "executed", tmp_path / "a-b-c.pt"
+    for payload in payloads(mark):
+        path.write_bytes(payload)
+        for read in READERS.values():
+            with pytest.raises(UserError, match="not a"):
+                read(path)
+        assert ResumeFile(tmp_path, "a-b-c").load() is None
+        assert f"warning: {path} is damaged" in capsys.readouterr().err
+        assert not mark.exists()
+    torch.load(path, weights_only=False)
+    assert mark.exists(), "the payload does nothing, so that the test proves nothing"
+
+
+def fuzz(tmp_path, examples):
+    tried, accepted = itertools.count(), []
+    contents = {"checkpoint": checkpoint(), "split": splits.to_bytes(SPLIT)}
+    path = tmp_path / "a.safetensors"
+
+    @settings(max_examples=examples)
+    @given(
+        st.sampled_from(sorted(contents)),
+        st.one_of(st.integers(0, 900), st.integers(0, 70_000)),
+        st.binary(max_size=20),
+        st.booleans(),
+    )
+    def check(kind, at, new, cut):
+        next(tried)
+        content = contents[kind]
+        path.write_bytes(content[:at] + new + (b"" if cut else content[at + len(new) :]))
+        try:
+            READERS[kind](path)
+        except UserError as error:
+            if not str(error).startswith(f"{path}: "):
+                raise AssertionError(f"no clear message: {error}") from error
+        else:
+            accepted.append(at)
+
+    check()
+    print(f"\ndamaged files read: {next(tried)}, {len(accepted)} damaged in values alone")
+
+
+def test_any_damage_is_refused_or_harmless(tmp_path):
+    fuzz(tmp_path, 150)
+
+
+@pytest.mark.slow
+def test_any_damage_is_refused_or_harmless_at_length(tmp_path):
+    fuzz(tmp_path, 5000)

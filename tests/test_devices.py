@@ -1,0 +1,104 @@
+"""A device is met or refused, never replaced in silence; a lack of memory says what to lower."""
+
+import pytest
+import torch
+
+from fashion_mnist import devices
+from fashion_mnist.errors import UserError
+from fashion_mnist.params.evaluate import Evaluate
+
+
+@pytest.fixture
+def with_accelerator(monkeypatch):
+    """A machine with two CUDA devices, as far as torch's accelerator API tells."""
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: cuda)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+
+
+@pytest.fixture
+def without_accelerator(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: None)
+
+
+@pytest.mark.usefixtures("without_accelerator")
+def test_auto_is_the_cpu_where_there_is_nothing_else():
+    """d01"""
+    assert devices.use("auto", 1) == devices.use("cpu", 1) == torch.device("cpu")
+
+
+@pytest.mark.usefixtures("without_accelerator")
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7", "mps", "xpu"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
+    """d01"""
+    with pytest.raises(UserError, match=rf"^the device {name} is not here; available: auto, cpu$"):
+        devices.use(name, 1)
+
+
+@pytest.mark.usefixtures("with_accelerator")
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [
+        ("auto", "cuda"),
+        ("cpu", "cpu"),
+        ("cuda", "cuda"),
+        ("cuda:0", "cuda:0"),
+        ("cuda:1", "cuda:1"),
+    ],
+)
+def test_a_device_that_is_there_is_used(name, used):
+    assert devices.use(name, 1) == torch.device(used)
+
+
+@pytest.mark.usefixtures("with_accelerator")
+@pytest.mark.parametrize("name", ["cuda:2", "mps", "mps:0"])
+def test_another_index_or_kind_is_refused(name):
+    with pytest.raises(UserError, match=r"available: auto, cpu, cuda:0, cuda:1"):
+        devices.use(name, 1)
+
+
+@pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:x", "cpu:0", "", "auto:1"])
+def test_no_device_at_all_is_refused_as_a_parameter(name):
+    """d01: by the schema, before any stage starts."""
+    good = {"batch_size": 1, "calibration_bins": 2, "test_time_flip": False, "threads": 1}
+    Evaluate(**good, device="cuda:1")
+    with pytest.raises(ValueError, match="device"):
+        Evaluate(**good, device=name)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_thread_count_is_the_parameters_alone(monkeypatch, threads):
+    """d18"""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    devices.use("cpu", threads)
+    assert torch.get_num_threads() == threads
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. can't allocate memory: ..."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lack_of_memory_names_the_batch_size(error):
+    """d27"""
+    with (
+        pytest.raises(UserError, match=r"^out of memory; lower train\.batch_size$"),
+        devices.within_memory("train.batch_size"),
+    ):
+        raise error
+
+
+def test_torchs_own_lack_of_memory_is_known():
+    """d27: torch has no type of its own for it on the CPU."""
+    with pytest.raises(UserError, match="out of memory"), devices.within_memory("a.b"):
+        torch.empty(10**15)
+
+
+def test_another_error_passes():
+    with pytest.raises(RuntimeError, match="shape"), devices.within_memory("a.b"):
+        raise RuntimeError("shape")

@@ -1,0 +1,106 @@
+"""The architectures: shapes, sizes, and that lenet is the original exercise's function."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, log_softmax, max_pool2d, relu
+
+from fashion_mnist.networks import NETWORKS, build
+from fashion_mnist.params.model import Model
+
+IMAGES = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def parameter_count(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+class Original(nn.Module):
+    """The exercise's network as it was written: convolve, rectify, pool, twice; 400-120-84-10."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 3)
+        self.conv2 = nn.Conv2d(6, 16, 3)
+        self.fc1 = nn.Linear(400, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = max_pool2d(relu(self.conv1(x)), 2)
+        x = max_pool2d(relu(self.conv2(x)), 2)
+        x = x.reshape(len(x), 400)
+        x = relu(self.fc1(x))
+        return self.fc3(relu(self.fc2(x)))
+
+
+def test_lenet_has_the_originals_parameters():
+    assert parameter_count(build("lenet")) == parameter_count(Original()) == 60_074
+
+
+def test_lenet_is_the_originals_function():
+    """The same weights give the same logits, up to float32's rounding, and the same gradients."""
+    network, original = build("lenet", seed=1), Original()
+    pairs = list(zip(network.parameters(), original.parameters(), strict=True))
+    with torch.no_grad():
+        for ours, theirs in pairs:
+            theirs.copy_(ours)
+    logits, expected = network(IMAGES), original(IMAGES)
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-6)
+    labels = torch.tensor([0, 5, 9])
+    cross_entropy(logits, labels).backward()
+    cross_entropy(expected, labels).backward()
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_log_softmax_before_cross_entropy_changes_nothing():
+    """The original network ended in it; cross-entropy applies it itself, and it is idempotent."""
+    logits = torch.randn(3, 10, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([1, 0, 7])
+    losses = [cross_entropy(logits, labels), cross_entropy(log_softmax(logits, 1), labels)]
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in losses]
+    torch.testing.assert_close(losses[0], losses[1])
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_every_name_that_params_yaml_accepts_is_there():
+    assert set(Model.model_json_schema()["properties"]["name"]["enum"]) == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEachNetwork:
+    @pytest.mark.parametrize("width", [0.125, 0.5, 1.0])
+    def test_maps_images_to_ten_logits(self, name, width):
+        network = build(name, width)
+        assert network(IMAGES).shape == (3, 10)
+        assert network(IMAGES).dtype == torch.float32
+
+    def test_grows_with_its_width(self, name):
+        sizes = [parameter_count(build(name, width)) for width in (0.5, 1.0, 2.0)]
+        assert sizes == sorted(sizes)
+        assert len(set(sizes)) == 3
+
+    def test_weights_are_the_seeds_and_leave_the_global_state_alone(self, name):
+        state = torch.get_rng_state()
+        first, again, other = (build(name, seed=seed).state_dict() for seed in (1, 1, 2))
+        assert torch.equal(torch.get_rng_state(), state)
+        assert all(torch.equal(first[key], again[key]) for key in first)
+        assert any(not torch.equal(first[key], other[key]) for key in first)
+
+    def test_dropout_acts_in_training_alone(self, name):
+        network = build(name, dropout=0.5)
+        same = network.eval()(IMAGES)
+        assert torch.equal(network(IMAGES), same)
+        network.train()
+        assert not torch.equal(network(IMAGES), network(IMAGES))
+
+    def test_every_parameter_learns(self, name):
+        network = build(name).train()
+        cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])).backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+    def test_a_network_on_a_device_uses_deterministic_operations(self, name):
+        torch.set_deterministic_debug_mode("error")
+        network = build(name).train()
+        cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])).backward()

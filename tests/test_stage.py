@@ -1,0 +1,183 @@
+"""What surrounds every stage: exit codes, one message, and an end when DVC is gone."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from small import copy_project, in_child, run_stage
+
+from fashion_mnist.errors import UserError
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+def test_success_is_0(tmp_path):
+    assert in_child(tmp_path, lambda: print("done")) == (0, "done\n")
+
+
+def test_a_users_mistake_is_2_and_one_message(tmp_path):
+    """Issue 5, item 10."""
+    assert in_child(tmp_path, raising(UserError("the key is 3"))) == (2, "error: the key is 3\n")
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT]
+)
+def test_what_the_system_refuses_is_2_and_names_the_place(tmp_path, code):
+    error = OSError(code, os.strerror(code), "data/raw")
+    status, printed = in_child(tmp_path, raising(error))
+    assert status == 2
+    assert printed.startswith(f"error: {os.strerror(code)}: data/raw; ")
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), OSError(errno.EIO, "x"), KeyError("x")], ids=repr
+)
+def test_a_defect_is_1_with_its_traceback(tmp_path, error):
+    status, printed = in_child(tmp_path, raising(error))
+    assert status == 1
+    assert "Traceback" in printed
+
+
+def test_an_interruption_is_130_without_a_traceback(tmp_path):
+    """c09"""
+    assert in_child(tmp_path, raising(KeyboardInterrupt())) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_stage_and_cleans_up(tmp_path, number, status):
+    """c09"""
+
+    def main():
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            print("cleaned up")
+
+    def handlers():  # pytest's own process may have been started with SIGINT ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    result = in_child(tmp_path, main, handlers)
+    assert result[0] == status
+    assert "cleaned up" in result[1]
+    assert "Traceback" not in result[1]
+
+
+def test_lines_appear_as_they_are_printed(tmp_path):
+    """c25: a process that is killed at once has shown what it printed before."""
+    status, printed = in_child(tmp_path, lambda: (print("epoch 1"), os._exit(9)))
+    assert (status, printed) == (9, "epoch 1\n")
+
+
+STAGE = """
+import os, sys
+from fashion_mnist import stage
+def main():
+    print(os.getpid())
+    sys.stdin.read()  # until the test is over
+stage.run(main)
+"""
+STARTER = """
+import subprocess, sys
+subprocess.run({command}, stdin=0)
+"""
+
+
+@pytest.mark.parametrize("shell", [False, True], ids=["directly", "through a shell"])
+def test_a_stage_whose_dvc_is_killed_ends_itself(tmp_path, shell):
+    """Issue 5, item 2: the next run must not find it at work; SIGKILL gives DVC no chance."""
+    (tmp_path / "work.py").write_text(STAGE)
+    command = [sys.executable, str(tmp_path / "work.py")]
+    if shell:  # a second command keeps the shell from replacing itself by the first
+        command = ["sh", "-c", f"'{command[0]}' '{command[1]}'; true"]
+    environment = {**os.environ, "DVC_STAGE": "train", "PYTHONPATH": "src"}
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", STARTER.format(command=command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    with dvc.stdin, dvc.stdout:
+        worker = psutil.Process(int(dvc.stdout.readline()))
+        dvc.kill()
+        dvc.wait()
+        psutil.wait_procs([worker], timeout=20)
+        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_stage_started_by_hand_outlives_its_shell(tmp_path):
+    (tmp_path / "work.py").write_text(STAGE)
+    environment = {**os.environ, "PYTHONPATH": "src"}
+    environment.pop("DVC_STAGE", None)
+    starter = STARTER.format(command=[sys.executable, str(tmp_path / "work.py")])
+    shell = subprocess.Popen(
+        [sys.executable, "-c", starter],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    with shell.stdin, shell.stdout:
+        worker = psutil.Process(int(shell.stdout.readline()))
+        shell.kill()
+        shell.wait()
+        assert worker.is_running()
+    worker.wait(timeout=20)  # its input has ended
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("  lr: 0.001", "  lr: fast"), "train.lr is the text 'fast': give a number"),
+        (("  epochs: 5", "  epochs: 5\n  epoch: 20"), "unknown key train.epoch"),
+        (("  lr: 0.001", "  lr: 0.1\n  lr: 0.2"), 'found duplicate key "lr"'),
+        (("  seed: 0", "\tseed: 0"), "a tab is used for indentation"),
+        (("    flip: true", "    flip: yes"), "train.augment.flip is the text 'yes': give true or"),
+    ],
+    ids=["type", "unknown", "twice", "tab", "word"],
+)
+def test_a_mistake_in_params_yaml_ends_the_check(tmp_path, change, words):
+    """b02 b04 b05 b12 b18 b19: as the command that DVC runs; nothing is written."""
+    root = copy_project(tmp_path / "a checkout")
+    text = (root / "params.yaml").read_text()
+    assert change[0] in text
+    (root / "params.yaml").write_text(text.replace(*change, 1))
+    result = run_stage(root, "check")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: params.yaml")
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (root / "data").exists()
+
+
+@pytest.mark.parametrize("name", ["check", "fetch", "prepare", "train", "evaluate"])
+def test_an_empty_params_yaml_is_told_by_every_stage(tmp_path, name):
+    """b11: started from another folder, too (c20)."""
+    root = copy_project(tmp_path / "checkout")
+    (root / "params.yaml").write_text("")
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    result = run_stage(root, name, cwd=tmp_path, env=environment)
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: params.yaml: the file is empty, every section is missing\n",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["checkout"]
+
+
+def test_the_check_of_the_projects_own_file_succeeds(tmp_path):
+    root = copy_project(tmp_path / "checkout")
+    result = run_stage(root, "check")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (root / "data/params.ok").read_bytes() == b"params.yaml was found valid\n"
