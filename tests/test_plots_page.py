@@ -1,6 +1,7 @@
 """What people see: the page of `dvc plots show` and `dvc plots diff` in a browser."""
 
 import os
+import re
 import subprocess
 import sys
 from html import unescape
@@ -44,8 +45,13 @@ def marks(svg: str) -> list[ElementTree.Element]:
     found = []
     for group in ElementTree.fromstring(svg).iter():
         if "role-mark" in group.get("class", ""):
-            found += [shape for shape in group.iter() if shape.get("d", "") or shape.text]
+            found += [shape for shape in group.iter() if _is_visible(shape)]
     return found
+
+
+def _is_visible(shape: ElementTree.Element) -> bool:
+    """A path that only moves to a point, as a line of one point does, leaves no ink."""
+    return bool(shape.text) or bool(re.search(r"[lhvcsqta]", shape.get("d", ""), re.IGNORECASE))
 
 
 @pytest.fixture

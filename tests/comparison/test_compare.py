@@ -166,6 +166,15 @@ def test_no_git_repository(tmp_path, compared, monkeypatch):
     assert "is in no Git repository" in err
 
 
+def test_a_repository_that_git_refuses_to_read(project, compared, monkeypatch):
+    """That of another user, as in a container, is not taken for one without results."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("HOME", str(project.root))
+    status, _, err = compared("main", "main")
+    assert status == 2
+    assert "safe.directory" in err
+
+
 def test_no_dvc_repository(tmp_path, compared, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, err = compared("main")

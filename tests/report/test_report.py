@@ -96,6 +96,14 @@ def test_unknown_base(project, monkeypatch, capsys):
     assert not (project.root / "report.md").exists()
 
 
+def test_a_workspace_that_dvc_cannot_read(project, monkeypatch, capsys):
+    """DVC itself would show dashes and end with 0."""
+    project.write("dvc.lock", "<<<<<<< HEAD\n")
+    assert console.run(monkeypatch, "report", "--base", "main") == 2
+    assert capsys.readouterr().err.startswith("error: workspace: './dvc.lock' validation failed")
+    assert not (project.root / "report.md").exists()
+
+
 def test_charts_say_which_package_they_need(project, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     assert console.run(monkeypatch, "report", "--base", "main") == 2

@@ -30,15 +30,26 @@ class Revision:
     root: Path
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file that Git tracks, or None where the revision lacks it."""
+        """The content of a file that Git tracks, or None where the revision lacks it.
+
+        Raises:
+            UserError: Git refuses to read the repository, as one of another user.
+        """
         if self.sha is None:
             try:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 return None
-        command = ["git", "cat-file", "blob", f"{self.sha}:./{path}"]
-        found = subprocess.run(command, cwd=self.root, capture_output=True, check=False)
-        return found.stdout if found.returncode == 0 else None
+        if not self._git("ls-tree", self.sha, "--", path):
+            return None
+        return self._git("cat-file", "blob", f"{self.sha}:./{path}")
+
+    def _git(self, *arguments: str) -> bytes:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise UserError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
 
 
 def find_root() -> Path:

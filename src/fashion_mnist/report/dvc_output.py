@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fashion_mnist.comparison.revisions import WORKSPACE
 from fashion_mnist.errors import UserError
 
 PRECISION = "8"
@@ -43,11 +44,14 @@ def vega(base: str | None, root: Path) -> dict[str, dict[str, Any]]:
         A specification, data included, for each plot that either has, by its id in dvc.yaml.
 
     Raises:
-        UserError: DVC failed.
+        UserError: DVC failed, or cannot read dvc.yaml or dvc.lock of the workspace.
     """
     what = ["show"] if base is None else ["diff", base]
     with TemporaryDirectory() as pictures:  # `dvc plots` also writes images, which are not needed
         shown = json.loads(_dvc(root, "plots", *what, "--json", "--out", pictures))
+    for error in shown.get("errors", []):  # DVC ends with 0; an error with a name is one file's
+        if error["rev"] == WORKSPACE and "name" not in error:
+            raise UserError(f"{WORKSPACE}: {error['msg']}")
     return {
         plot: entry["content"]
         for plot, entries in shown.get("data", {}).items()

@@ -4,8 +4,6 @@ CML passes a report through a serialiser that breaks alerts, task lists, strike-
 and escaped pipes in tables; none of them is used.
 """
 
-from collections.abc import Sequence
-
 LIMIT = 60_000
 """Characters. GitHub refuses a comment of more than 65,536; CML replaces paths by longer URLs."""
 
@@ -37,17 +35,15 @@ def shorten(text: str, note: str, limit: int = LIMIT) -> str:
         return text
     kept: list[str] = []
     length = 0
+    fence, folds = False, 0
+    closing = ""
     for line in text.splitlines():
-        closing = _closing([*kept, line])
-        if length + len(line) + 1 + len(closing) + len(note) + 3 > limit:
+        fence ^= line.startswith(FENCE)
+        folds += line.startswith(DETAILS) - line.startswith(DETAILS_END)
+        closed = f"\n{FENCE}" * fence + f"\n\n{DETAILS_END}" * folds
+        length += len(line) + 1
+        if length + len(closed) + len(note) + 2 > limit:
             break
         kept.append(line)
-        length += len(line) + 1
-    return "\n".join(kept) + _closing(kept) + f"\n\n{note}\n"
-
-
-def _closing(lines: Sequence[str]) -> str:
-    fences = sum(line.startswith(FENCE) for line in lines)
-    opened = sum(line.startswith(DETAILS) for line in lines)
-    closed = sum(line.startswith(DETAILS_END) for line in lines)
-    return f"\n{FENCE}" * (fences % 2) + f"\n\n{DETAILS_END}" * (opened - closed)
+        closing = closed
+    return "\n".join(kept) + closing + f"\n\n{note}\n"
