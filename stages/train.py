@@ -7,10 +7,11 @@ from fashion_mnist.networks import build
 from fashion_mnist.params import load
 from fashion_mnist.params.model import Model
 from fashion_mnist.params.train import Train
+from fashion_mnist.training.board import Board
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.resume import FOLDER, ResumeFile, fingerprint, root
 from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
-from fashion_mnist.training.trainer import Trainer
+from fashion_mnist.training.trainer import Row, Trainer
 from stages import ROOT
 
 DATA = [Path(f"data/prepared/{name}.safetensors") for name in ("train", "validation")]
@@ -27,14 +28,19 @@ def main() -> None:
     parameters = {**network, **settings.model_dump(), "device": str(device)}
     resume = ResumeFile(root() / FOLDER, fingerprint(parameters, DATA, ROOT))
 
+    board = Board(root()) if settings.tensorboard else None
+
     def make() -> Trainer:
         seed = derive(settings.seed, "weights")
         return Trainer(build(**network, seed=seed), *data, settings, device)
 
+    def on_epoch(history: list[Row]) -> None:
+        files.write({HISTORY: history_bytes(history)})
+        if board:
+            board.write(history)
+
     with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
-        trainer = train(
-            make, resume, lambda history: files.write({HISTORY: history_bytes(history)})
-        )
+        trainer = train(make, resume, on_epoch)
         files.write(
             {
                 Path("checkpoints/best.safetensors"): checkpoints.to_bytes(trainer.best, network),

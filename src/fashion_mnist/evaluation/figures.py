@@ -35,7 +35,7 @@ def misclassified_png(images: np.ndarray, labels: np.ndarray, predicted: np.ndar
             if actual != other and len(found):
                 row, column = actual * step, other * step
                 grid[row : row + size, column : column + size] = images[found[0]]
-    figure = Figure(figsize=(8, 8), dpi=100, layout="constrained")
+    figure = Figure(figsize=(7, 7), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor("#dfe5ec")
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
