@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The stages say `python`, and DVC must find it without the environment being activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-slow lint format
+.PHONY: help install repro test test-slow kills bench lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +32,13 @@ test: install ## run the test suite, but for what is marked slow
 
 test-slow: install ## run what is marked slow: the full count of kills, and the whole of the fuzzing
 	pytest -m slow
+
+kills: install ## kill 36 runs at random moments and compare what the next run makes of each
+	python tests/end_to_end/kills.py 36
+
+bench: install ## time the training loop beside the original one; nothing else should run
+	dvc repro prepare
+	python benchmarks/loop.py
 
 lint: install ## check style and formatting
 	ruff check .

@@ -78,8 +78,9 @@ def test_a_damaged_file_is_named(tmp_path, content, damage, words):
     fails(lambda: sources.read_folder(folder), FILES["test_images"], *words)
 
 
-def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, content, digests):
+def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch, content, digests):
     """The next source is tried all the same."""
+    mirrors(monkeypatch)
     folder = write(tmp_path / "own", content)
     folder.chmod(0)
 
@@ -89,7 +90,7 @@ def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, content, dig
 
     status, printed = in_child(tmp_path, main, lambda: os.getuid() or os.setuid(65534))
     folder.chmod(0o755)
-    assert status == 2
+    assert status == 2, printed
     assert f"not from FASHION_MNIST_DIR={folder}: " in printed
     assert "Permission denied" in printed
     assert "not from torchvision's mirrors" in printed

@@ -1,0 +1,142 @@
+"""Time an epoch of the original exercise's loop, of a usual DataLoader, and of this project's.
+
+    python benchmarks/loop.py --rounds 5 --threads 2        # after `dvc repro`; about 4 minutes
+
+The three train the same network (60,074 parameters) on the same number of images at batch 64 with
+the same optimiser, in turn, so that a noisy machine disturbs them alike. Printed are seconds an
+epoch, the ratios round by round, and the share of the machine's rate in products of large matrices
+that the network's arithmetic reaches. Nothing else should run meanwhile.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Subset, TensorDataset
+from torchvision import datasets, transforms
+
+from fashion_mnist import devices, splits
+from fashion_mnist.networks import build
+from fashion_mnist.params import load
+from fashion_mnist.params.train import Train
+from fashion_mnist.training.trainer import Trainer
+
+FLOP_PER_IMAGE = 6 * 199_968  # forward and backward: 6 for each of LeNet's multiply-adds
+
+
+class Original(nn.Module):
+    """The exercise's network as written: rectifiers before pooling, log_softmax at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+            *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()),
+            *(nn.Linear(84, 10), nn.LogSoftmax(dim=1)),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images)
+
+
+def usual_epoch(loader: DataLoader) -> Callable[[], None]:
+    """An epoch as most people write it, over a loader's batches."""
+    network, criterion = Original(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
+
+    def epoch() -> None:
+        total = 0.0
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = criterion(network(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+
+    return epoch
+
+
+def original_loader(count: int, folder: Path) -> DataLoader:
+    """torchvision's data set, one PIL image at a time, rotated and mirrored."""
+    raw = folder / "FashionMNIST" / "raw"
+    raw.parent.mkdir()
+    raw.symlink_to(Path("data/raw").resolve())
+    steps = [
+        transforms.RandomRotation(10),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        transforms.Normalize((0.5,), (0.5,)),
+    ]
+    images = datasets.FashionMNIST(folder, train=True, transform=transforms.Compose(steps))
+    return DataLoader(Subset(images, range(count)), batch_size=64, shuffle=True)
+
+
+def own_epoch(training: splits.Split, validation: splits.Split) -> Callable[[], None]:
+    """An epoch of this project's loop, augmentation included, with the committed parameters."""
+    settings = load(Train, "train")
+    trainer = Trainer(build("lenet"), training, validation, settings, torch.device("cpu"))
+    return lambda: trainer._train(1)
+
+
+def matrix_rate() -> float:
+    """Floating-point operations a second of a product of two 2048×2048 matrices, the best of 5."""
+    a = torch.randn(2048, 2048)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - start)
+    return 2 * 2048**3 / min(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--images", type=int, default=20_000, help="of a round; scaled to 60,000")
+    arguments = parser.parse_args()
+    devices.use("cpu", arguments.threads)
+    names = ("train", "validation")
+    training, validation = (splits.read(Path(f"data/prepared/{n}.safetensors")) for n in names)
+    count = min(arguments.images, len(training.labels))
+    part = splits.Split(
+        training.images[:count], training.labels[:count], training.mean, training.std
+    )
+    tensors = TensorDataset(torch.from_numpy(part.images), torch.from_numpy(part.labels))
+    with tempfile.TemporaryDirectory() as folder:
+        loops = {
+            "original": usual_epoch(original_loader(count, Path(folder))),
+            "DataLoader over tensors, no augmentation": usual_epoch(
+                DataLoader(tensors, batch_size=64, shuffle=True)
+            ),
+            "this project": own_epoch(part, validation),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in loops}
+        rates = []
+        for _ in range(arguments.rounds):
+            rates.append(matrix_rate())
+            for name, epoch in loops.items():
+                start = time.perf_counter()
+                epoch()
+                seconds[name].append((time.perf_counter() - start) * 60_000 / count)
+    for name, values in seconds.items():
+        print(f"{name}: {statistics.median(values):.2f} s an epoch of 60,000 images (median)")
+        ratios = [a / b for a, b in zip(seconds["original"], values, strict=True)]
+        print(f"  times as fast as the original: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+        print(f"  median {statistics.median(ratios):.2f}")
+    own = 60_000 * FLOP_PER_IMAGE / statistics.median(seconds["this project"])
+    print(
+        f"arithmetic of this project's loop: {own / 1e9:.1f} GFLOP/s, "
+        f"{own / statistics.median(rates):.1%} of the {statistics.median(rates) / 1e9:.0f} GFLOP/s "
+        f"of large matrix products, {arguments.threads} threads"
+    )
+
+
+if __name__ == "__main__":
+    main()
