@@ -23,7 +23,10 @@ CHARTS = {
 """Plots of dvc.yaml by id: the file and the alternative text of each."""
 
 MISCLASSIFIED = "plots/misclassified.png"
-CUT = f"*The rest is left out, since a comment may not be longer: {FULL} holds all of it.*"
+CUT = (
+    "*The rest is left out, since a comment may not be longer; in the run's artifacts "
+    f"{FULL} holds all of it.*"
+)
 
 
 @dataclass(frozen=True)
