@@ -6,7 +6,7 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
-from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml, modify_yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -383,10 +383,25 @@ def test_what_the_code_reads_is_what_dvc_reads(scratch):
 
 @pytest.mark.slow
 def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
-    check_fuzz(scratch, 10_000)
+    check_fuzz(scratch, 4_000)
 
 
 def test_the_file_is_read_as_dvc_reads_it_down_to_the_last_key():
     ours = load_file(PARAMS).model_dump()
     assert ours == load_yaml(str(PARAMS))
     assert Path(PARAMS).name == "params.yaml"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="the four digests' lines are longer than DVC writes: it folds them in two",
+)
+def test_dvc_changes_one_line_when_it_changes_one_value(tmp_path):
+    """As `dvc exp run -S train.epochs=7` does; a diff of an experiment is to be readable."""
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text())
+    with modify_yaml(path) as params:
+        params["train"]["epochs"] = 7
+    before, after = PARAMS.read_text().splitlines(), path.read_text().splitlines()
+    assert len(before) == len(after)
+    assert [b for a, b in zip(before, after, strict=True) if a != b] == ["  epochs: 7"]
