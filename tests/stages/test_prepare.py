@@ -1,7 +1,9 @@
 """The stage prepare: what bad data end with, and the counts that it tells."""
 
+import io
 import itertools
 import struct
+from contextlib import redirect_stdout
 
 import pytest
 import small
@@ -123,7 +125,8 @@ def fuzz(tmp_path, monkeypatch, examples):
         finally:
             path.write_bytes(content[key])
 
-    check()
+    with redirect_stdout(io.StringIO()):
+        check()
     print(f"\nraw folders prepared: {next(tried)}, {len(accepted)} with other values alone")
 
 
