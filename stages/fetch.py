@@ -10,8 +10,8 @@ from fashion_mnist.params.fetch import Fetch
 
 def main() -> None:
     """Fetch from the first source that answers, unless the right files are there."""
-    digests = load(Fetch, "fetch").sha256
-    fetch_into(Path("data/raw"), digests.model_dump(), report=print)
+    digests = load(Fetch, "fetch").digests
+    fetch_into(Path("data/raw"), digests, report=print)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,18 @@ class Repository:
         shutil.rmtree(self.path / ".dvc/cache/runs")
         (self.path / "dvc.lock").unlink()
 
+    def experiment(self, name: str) -> dict[str, str] | None:
+        """The tracked results of an experiment, by path; None while there is no such one."""
+        refs = self.git("for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}").split()
+        if not refs:
+            return None
+        paths = self.git("ls-tree", "-r", "--name-only", refs[0], "metrics", "plots").split()
+        return {
+            path: self.git("show", f"{refs[0]}:{path}")
+            for path in ["dvc.lock", *paths]
+            if not path.endswith(".png")
+        }
+
     def outputs(self) -> dict[str, bytes]:
         """The content of every declared output, by path, and of dvc.lock."""
         flow = yaml.safe_load(self.read("dvc.yaml"))["stages"]

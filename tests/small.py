@@ -106,7 +106,9 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     yaml = YAML()
     yaml.width = 1000
     params = yaml.load(PARAMS.read_text(encoding="utf-8"))
-    sha256 = {f"fetch.sha256.{key}": digest for key, digest in (digests or {}).items()}
+    sha256 = {
+        f"fetch.sha256.{key.replace('_', '.')}": digest for key, digest in (digests or {}).items()
+    }
     for dotted, value in {**sha256, **overrides}.items():
         *parents, key = dotted.split(".")
         section = params

@@ -8,7 +8,7 @@ import yaml
 from dvc.repo import Repo
 
 DOWNSTREAM = {
-    "fetch__sha256__train_labels": "fetch",
+    "fetch__sha256__train__labels": "fetch",
     "prepare__seed": "prepare",
     "model__dropout": "train",
     "train__seed": "train",
@@ -113,16 +113,24 @@ def test_temporary_experiment_runs_its_own_code(repository, tmp_path):
 
 
 def test_queued_experiments_run(repository, tmp_path):
-    """c05: a queued run needs nothing but what Git and DVC track."""
+    """c05, c25: two at once give what one alone gives; a failure's log ends with its reason."""
     checkout = repository.copy(tmp_path / "checkout")
-    checkout.dvc(
-        "exp", "run", "--queue", "-n", "one", "-S", "train.epochs=1", "-S", "train.lr=0.01"
-    )
-    checkout.dvc("exp", "run", "--queue", "-n", "bad", "-S", "train.lr=-1")
-    checkout.dvc("queue", "start", "-j", "1")
-    logs = {name: checkout.dvc("queue", "logs", "-f", name).stdout for name in ("one", "bad")}
-    assert "epoch 1/1" in logs["one"]
+    alone = repository.copy(tmp_path / "alone")
+    parameters = {name: ["-S", f"train.seed={seed}"] for name, seed in (("one", 1), ("two", 2))}
+    for name, changed in {**parameters, "bad": ["-S", "train.lr=-1"]}.items():
+        checkout.dvc("exp", "run", "--queue", "-n", name, *changed)
+    checkout.dvc("queue", "start", "-j", "2")
+    logs = {
+        name: checkout.dvc("queue", "logs", "-f", name).stdout for name in ("one", "two", "bad")
+    }
+    assert "epoch 2/2" in logs["one"]
     assert "train.lr is -1: give a number > 0" in logs["bad"]
+    for name, changed in parameters.items():
+        alone.dvc("exp", "run", "--temp", "-n", name, *changed)
+        reference = alone.experiment(name)
+        while (found := checkout.experiment(name)) is None:
+            assert checkout.dvc("queue", "status").stdout  # the worker is storing it
+        assert found == reference
     checkout.dvc("queue", "stop", "--kill")
 
 
@@ -155,6 +163,18 @@ def test_a_conflicting_lock_is_made_anew_without_training(repository, tmp_path):
     (checkout.path / "dvc.lock").unlink()
     output = checkout.dvc("repro").stdout
     assert "train" not in ran(output)
+    assert checkout.outputs() == repository.outputs()
+
+
+def test_experiments_need_a_commit_and_say_so(repository, tmp_path):
+    """c07: in a repository without one, stages run, and DVC asks for a commit first."""
+    checkout = repository.copy(tmp_path / "checkout")
+    shutil.rmtree(checkout.path / ".git")
+    checkout.git("init", "-q")
+    checkout.dvc("repro")
+    result = checkout.dvc("exp", "run", check=False)
+    assert result.returncode != 0
+    assert "commit" in result.stderr.lower()
     assert checkout.outputs() == repository.outputs()
 
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from fashion_mnist.classes import CLASSES
 
@@ -35,7 +36,7 @@ def misclassified_png(images: np.ndarray, labels: np.ndarray, predicted: np.ndar
             if actual != other and len(found):
                 row, column = actual * step, other * step
                 grid[row : row + size, column : column + size] = images[found[0]]
-    figure = Figure(figsize=(7, 7), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8, 8), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     axes.set_facecolor("#dfe5ec")
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -48,6 +49,8 @@ def misclassified_png(images: np.ndarray, labels: np.ndarray, predicted: np.ndar
     axes.set_xlabel("Predicted class")
     axes.set_ylabel("True class")
     axes.set_title("Misclassified test images: the first of each kind")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("L").save(buffer, "png")
     return buffer.getvalue()

@@ -11,16 +11,27 @@ Digest = Annotated[
 ]
 
 
-class Sha256(Section):
-    """SHA-256 of each IDX file's uncompressed content, in hexadecimal digits."""
+class Digests(Section):
+    """SHA-256 of the uncompressed IDX files of one split, in hexadecimal digits."""
 
-    train_images: Digest
-    train_labels: Digest
-    test_images: Digest
-    test_labels: Digest
+    images: Digest
+    labels: Digest
+
+
+class Sha256(Section):
+    """The digests of both splits."""
+
+    train: Digests
+    test: Digests
 
 
 class Fetch(Section):
     """Which bytes are accepted as the data set."""
 
     sha256: Sha256
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each file by its key: `train_images`, `train_labels` ..."""
+        splits = self.sha256.model_dump().items()
+        return {f"{split}_{kind}": digest for split, d in splits for kind, digest in d.items()}
