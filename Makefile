@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The stages say `python`, and DVC must find it without the environment being activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-slow kills bench lint format
+.PHONY: help install repro test test-slow kills bench pictures lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,10 @@ kills: install ## kill 36 runs at random moments and compare what the next run m
 bench: install ## time the training loop beside the original one; nothing else should run
 	dvc repro prepare
 	python benchmarks/loop.py
+
+pictures: install ## draw the pictures of the README from the results in the workspace
+	fashion-mnist draw docs/pictures
+	cd docs/pictures && rm accuracy.png history.png reliability.png
 
 lint: install ## check style and formatting
 	ruff check .

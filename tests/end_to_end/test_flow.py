@@ -167,14 +167,14 @@ def test_a_conflicting_lock_is_made_anew_without_training(repository, tmp_path):
 
 
 def test_experiments_need_a_commit_and_say_so(repository, tmp_path):
-    """c07: in a repository without one, stages run, and DVC asks for a commit first."""
+    """c07: in a repository without one stages run, and DVC names the reason (README says so)."""
     checkout = repository.copy(tmp_path / "checkout")
     shutil.rmtree(checkout.path / ".git")
     checkout.git("init", "-q")
     checkout.dvc("repro")
     result = checkout.dvc("exp", "run", check=False)
     assert result.returncode != 0
-    assert "commit" in result.stderr.lower()
+    assert "Empty git repo" in result.stderr
     assert checkout.outputs() == repository.outputs()
 
 
