@@ -4,11 +4,18 @@ PYTHON ?= python3
 # For a PyTorch without CUDA: make install PIP_INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_INSTALL_ARGS ?=
 
+# The recipe `quick` of the README.
+QUICK := -S model.name=plain -S prepare.normalisation=measured -S train.epochs=6 \
+  -S train.batch_size=128 -S train.optimizer=adamw -S train.lr=0.01 -S train.weight_decay=0.05 \
+  -S train.schedule=onecycle -S train.warmup=0.25 -S train.label_smoothing=0.05 \
+  -S train.augment.rotation=0.0 -S train.augment.flip_alternating=true
+SEEDS := -S 'train.seed=range(3)'
+
 BIN := .venv/bin
 # The stages say `python`, and DVC must find it without the environment being activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-slow kills bench pictures lint format
+.PHONY: help install repro test test-slow kills bench variants pictures lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +46,12 @@ kills: install ## kill 36 runs at random moments and compare what the next run m
 bench: install ## time the training loop beside the original one; nothing else should run
 	dvc repro prepare
 	python benchmarks/loop.py
+
+variants: install ## queue the recipes of the README on three seeds each, and run two at a time
+	dvc exp run --queue -S train.threads=1 $(SEEDS)
+	dvc exp run --queue -S train.threads=1 $(QUICK) $(SEEDS)
+	dvc queue start -j 2
+	@echo "follow them by: dvc queue status; compare them by: fashion-mnist summarize"
 
 pictures: install ## draw the pictures of the README from the results in the workspace
 	fashion-mnist draw docs/pictures

@@ -2,7 +2,8 @@
 
 Importing this package puts this checkout's src/ first on the path and makes its root the working
 folder: an experiment in a copy of the repository runs the code it was queued with, never the
-installed package of another checkout, and writes below its own root wherever it was started.
+installed package of another checkout, and writes below its own root wherever it was started. From
+here on it ends when the DVC that started it does.
 """
 
 import os
@@ -13,3 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 sys.path.insert(0, str(ROOT / "src"))
 os.chdir(ROOT)
+
+from fashion_mnist import stage  # noqa: E402, once the path is right
+
+stage.end_with_dvc()

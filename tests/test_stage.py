@@ -86,6 +86,7 @@ from fashion_mnist import stage
 def main():
     print(os.getpid())
     sys.stdin.read()  # until the test is over
+stage.end_with_dvc()
 stage.run(main)
 """
 STARTER = """
@@ -115,6 +116,29 @@ def test_a_stage_whose_dvc_is_killed_ends_itself(tmp_path, shell):
         dvc.wait()
         psutil.wait_procs([worker], timeout=20)
         assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_an_orphan_that_was_only_starting_ends_itself(tmp_path):
+    """DVC was killed before the watch began: the first process of the machine is no DVC."""
+    work = tmp_path / "work.py"
+    work.write_text("from fashion_mnist import stage\nstage.end_with_dvc()\nprint('lives on')\n")
+    orphan = (
+        "import os, sys\n"
+        "while os.getppid() == int(sys.argv[1]): pass\n"
+        f"os.execv(sys.executable, [sys.executable, {str(work)!r}])\n"
+    )
+    starter = (
+        "import os, subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", starter, orphan],
+        env={**os.environ, "DVC_STAGE": "train", "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
 
 
 def test_a_stage_started_by_hand_outlives_its_shell(tmp_path):

@@ -34,14 +34,11 @@ def run(main: Callable[[], None]) -> None:
 
     A mistake is one message on stderr without a traceback. Anything else that is raised is a
     defect and ends with its traceback and status 1. SIGTERM ends the run as Ctrl-C does, so that
-    what is half done is cleaned up. A stage that DVC started ends itself when DVC is gone: nobody
-    would record what it writes, and the next run would work beside it.
+    what is half done is cleaned up.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # so that `dvc queue logs` shows lines as they come
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if "DVC_STAGE" in os.environ:
-        _end_with(_starter())
     try:
         main()
     except UserError as mistake:
@@ -59,6 +56,26 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+def end_with_dvc() -> None:
+    """End this process at once when the DVC that started it is gone; without DVC, do nothing.
+
+    Nobody would record what the stage still writes, and the next run would work beside it. A thread
+    watches DVC and the shell between the two, from before the seconds that importing torch takes.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent, chain = os.getppid(), _starter()
+
+    def watch() -> None:
+        while all(_is_alive(process) for process in chain) and os.getppid() == parent:
+            time.sleep(ORPHAN_POLL_SECONDS)
+        os._exit(1)
+
+    if not chain or _is_init(chain[-1]):
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True, name="watch DVC").start()
+
+
 def _starter() -> list[psutil.Process]:
     """The process that started this one, preceded by any shell between the two."""
     chain = []
@@ -69,13 +86,15 @@ def _starter() -> list[psutil.Process]:
     return chain
 
 
-def _end_with(chain: list[psutil.Process]) -> None:
-    """Watch `chain` from a thread and end this process at once when a link of it is gone."""
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
-    def watch() -> None:
-        while all(process.is_running() for process in chain) and os.getppid() == parent:
-            time.sleep(ORPHAN_POLL_SECONDS)
-        os._exit(1)
 
-    parent = os.getppid()
-    threading.Thread(target=watch, daemon=True, name="watch DVC").start()
+def _is_init(process: psutil.Process) -> bool:
+    """Whether it is a process that adopts orphans, and not DVC as the first one of a container."""
+    command = " ".join(process.cmdline())
+    first = process.pid == 1 and "dvc" not in command and "python" not in command
+    return first or process.name() == "systemd"

@@ -94,6 +94,7 @@ class ResumeFile:
     def delete(self) -> None:
         """Remove the state of a run that is over, and states that nobody has wanted for long."""
         self.path.unlink(missing_ok=True)
+        files.remove_leftovers(self.path.with_name("*.pt"))
         for other in self.path.parent.glob("*.pt"):
             try:
                 if time.time() - other.stat().st_mtime > FORGET_AFTER_DAYS * 86400:
