@@ -33,9 +33,9 @@ repro: install ## from the data set's files to a tested network: run the stages 
 	dvc repro
 	@fashion-mnist show
 
-# Two workers: half of a test's time is DVC and PyTorch starting.
+# Two workers, each taking from the other what is left: half of the time is DVC and torch starting.
 test: install ## run the test suite, but for what is marked slow
-	pytest -n 2
+	pytest -n 2 --dist worksteal --durations 10
 
 test-slow: install ## run what is marked slow: the full count of kills, and the whole of the fuzzing
 	pytest -m slow

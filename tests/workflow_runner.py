@@ -127,7 +127,7 @@ def _console_script(clone: Path) -> None:
         ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
     )
     start = "from fashion_mnist.cli import main; main()"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH=src exec {sys.executable} -c "{start}" "$@"\n')
+    script.write_text(f'#!/bin/sh\nPYTHONPATH=src exec "{sys.executable}" -c "{start}" "$@"\n')
     script.chmod(0o755)
 
 

@@ -158,9 +158,10 @@ def test_the_next_mirror_is_tried(monkeypatch, server, silent, closed, content):
 
 
 def tool(tmp_path, name, code):
-    """An executable called `name` on the path, in Python, since no shell is on that path."""
+    """An executable called `name` on the path, in Python, whose own path may have a space in it."""
     path = tmp_path / "bin" / name
-    path.write_text(f"#!{sys.executable} -SE\nimport os, signal, sys\n{code}\n")
+    path.with_suffix(".py").write_text(f"import os, signal, sys\n{code}\n")
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -SE "$0.py" "$@"\n')
     path.chmod(0o755)
 
 
