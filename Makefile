@@ -45,7 +45,7 @@ kills: install ## kill 36 runs at random moments and compare what the next run m
 
 bench: install ## time the training loop beside the original one; nothing else should run
 	dvc repro prepare
-	python benchmarks/loop.py
+	python benchmarks/loop.py | tee benchmarks/loop.txt
 
 variants: install ## queue the recipes of the README on three seeds each, and run two at a time
 	dvc exp run --queue -S train.threads=1 $(SEEDS)

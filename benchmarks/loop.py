@@ -1,6 +1,6 @@
 """Time an epoch of the original exercise's loop, of a usual DataLoader, and of this project's.
 
-    python benchmarks/loop.py --rounds 5 --threads 2        # after `dvc repro`; about 4 minutes
+    make bench      # writes benchmarks/loop.txt; about 4 minutes
 
 The three train the same network (60,074 parameters) on the same number of images at batch 64 with
 the same optimiser, in turn, so that a noisy machine disturbs them alike. Printed are seconds an
@@ -9,6 +9,7 @@ that the network's arithmetic reaches. Nothing else should run meanwhile.
 """
 
 import argparse
+import platform
 import statistics
 import tempfile
 import time
@@ -95,6 +96,13 @@ def matrix_rate() -> float:
     return 2 * 2048**3 / min(times)
 
 
+def processor() -> str:
+    """The processor's name where Linux tells it."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return f"{len(names)} cores of {names[0]}" if names else platform.processor()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -125,6 +133,7 @@ def main() -> None:
                 start = time.perf_counter()
                 epoch()
                 seconds[name].append((time.perf_counter() - start) * 60_000 / count)
+    print(f"{processor()}, {arguments.threads} threads, PyTorch {torch.__version__}")
     for name, values in seconds.items():
         print(f"{name}: {statistics.median(values):.2f} s an epoch of 60,000 images (median)")
         ratios = [a / b for a, b in zip(seconds["original"], values, strict=True)]

@@ -68,6 +68,30 @@ def test_every_name_that_params_yaml_accepts_is_there():
     assert set(Model.model_json_schema()["properties"]["name"]["enum"]) == set(NETWORKS)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "multiply_adds"),
+    [("lenet", 60_074, 199_968), ("plain", 75_562, 2_645_632), ("resnet", 474_058, 13_604_096)],
+)
+def test_sizes_are_those_of_the_docstrings(name, parameters, multiply_adds):
+    """Multiply-adds are those of convolutions and linear layers, without LeNet's spare channels."""
+    network = build(name)
+    assert parameter_count(network) == parameters
+    sizes = {"conv1": 26, "conv2": 11}  # of LeNet, which calls its convolutions as functions
+    counted = 0
+
+    def count(layer, _, output):
+        nonlocal counted
+        counted += layer.weight.numel() * (output.shape[2:].numel() if output.dim() == 4 else 1)
+
+    for layer_name, layer in network.named_modules():
+        if layer_name in sizes:
+            counted += layer.weight.numel() * sizes[layer_name] ** 2
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    network.eval()(torch.zeros(1, 1, 28, 28))
+    assert counted == multiply_adds
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 class TestEachNetwork:
     @pytest.mark.parametrize("width", [0.125, 0.5, 1.0])

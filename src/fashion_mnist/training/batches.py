@@ -17,7 +17,7 @@ class Batches:
     """Batches of a split, in a new order and augmented anew in each epoch.
 
     Whole blocks of batches are gathered and augmented at a time, in this thread: on two cores a
-    helper that works ahead costs the network more than it saves (benchmarks/RESULTS.md).
+    helper that works ahead cost the network more than it saved.
     """
 
     def __init__(self, split: Split, settings: Train, device: torch.device) -> None:
