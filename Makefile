@@ -15,7 +15,7 @@ BIN := .venv/bin
 # The stages say `python`, and DVC must find it without the environment being activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro test test-slow kills bench variants pictures lint format
+.PHONY: help install repro results test test-slow kills bench variants pictures lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,9 @@ repro: install ## from the data set's files to a tested network: run the stages 
 	dvc repro
 	@fashion-mnist show
 
+results: install ## as repro, unless the results in Git are those of the present code and parameters
+	@if dvc repro --dry --allow-missing | grep -q "^Running"; then $(MAKE) repro; else fashion-mnist show; fi
+
 # Two workers, each taking from the other what is left: half of the time is DVC and torch starting.
 test: install ## run the test suite, but for what is marked slow
 	pytest -n 2 --dist worksteal --durations 10
@@ -48,6 +51,7 @@ bench: install ## time the training loop beside the original one; nothing else s
 	python benchmarks/loop.py | tee benchmarks/loop.txt
 
 variants: install ## queue the recipes of the README on three seeds each, and run two at a time
+	@git diff --quiet HEAD -- params.yaml || { echo "params.yaml has changes: git restore params.yaml"; exit 2; }
 	dvc exp run --queue -S train.threads=1 $(SEEDS)
 	dvc exp run --queue -S train.threads=1 $(QUICK) $(SEEDS)
 	dvc queue start -j 2

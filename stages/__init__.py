@@ -7,6 +7,7 @@ here on it ends when the DVC that started it does.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 sys.path.insert(0, str(ROOT / "src"))
 os.chdir(ROOT)
+
+if sys.argv[0] == "-m":  # as it is while `python -m stages.<name>` imports this package
+    # Ctrl-C while torch is imported is no defect with a traceback; stage.run takes over.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 from fashion_mnist import stage  # noqa: E402, once the path is right
 

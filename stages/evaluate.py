@@ -18,15 +18,16 @@ def main() -> None:
     """Write metrics, predictions, tables for plots, and a picture."""
     settings = load(Evaluate, "evaluate")
     device = devices.use(settings.device, settings.threads)
-    network = checkpoints.read(CHECKPOINT).to(device)
-    test = splits.read(TEST)
-    images = torch.from_numpy(test.images).to(device)
+    network, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
     with devices.within_memory("evaluate.batch_size"):
+        network.to(device)
+        images = torch.from_numpy(test.images).to(device)
         logits = predict_logits(network, images, settings.batch_size)
+        if settings.test_time_flip:
+            flipped = predict_logits_flipped(network, images, settings.batch_size)
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins)
     if settings.test_time_flip:
-        flipped = predict_logits_flipped(network, images, settings.batch_size)
         also = metrics.predictions(flipped, test.labels)
         report["accuracy_test_time_flip"] = metrics.accuracy(also)
     files.write(

@@ -18,7 +18,7 @@ from results_repository import PROJECT
 
 MAKE = """#!/bin/sh
 echo "make $*" >> "$CALLS"
-case "$1" in repro) cp -r "$RESULTS"/. . ;; esac
+case "$1" in results) cp -r "$RESULTS"/. . ;; esac
 """
 CML = """#!/bin/sh
 # Stands for CML 0.20.6: update changes the comment with the same title, or makes the first one.

@@ -51,8 +51,21 @@ def remove_leftovers(path: Path) -> None:
     """Remove the temporary files that killed processes left while writing `path`."""
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         owner = re.fullmatch(r".*\.(\d+)\.tmp", leftover.name)
-        if owner and not psutil.pid_exists(int(owner[1])):
+        if owner and not _is_writing(int(owner[1]), leftover):
             leftover.unlink(missing_ok=True)
+
+
+def _is_writing(pid: int, temporary: Path) -> bool:
+    """Whether the process can have made the file: numbers are given out again after a reboot.
+
+    A start is known to about a second, hence the two seconds.
+    """
+    try:
+        return psutil.Process(pid).create_time() < temporary.stat().st_mtime + 2
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def json_bytes(metrics: Mapping[str, Value]) -> bytes:

@@ -12,7 +12,7 @@ import psutil
 
 from fashion_mnist.errors import UserError
 
-SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "cmd.exe", "powershell.exe"}
+SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh", "cmd.exe", "powershell.exe"}
 ORPHAN_POLL_SECONDS = 0.2
 
 MENDABLE = {
@@ -37,7 +37,9 @@ def run(main: Callable[[], None]) -> None:
     what is half done is cleaned up.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # so that `dvc queue logs` shows lines as they come
+        # So that `dvc queue logs` shows lines as they come, and that every console can take them.
+        stream.reconfigure(encoding="utf-8", line_buffering=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()

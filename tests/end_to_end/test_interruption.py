@@ -179,7 +179,7 @@ def test_another_run_is_never_taken_up(uninterrupted, tmp_path):
     assert [path.suffix for path in (checkout.path / ".resume").glob("[!.]*")] == [".pt"]
     checkout.set(train__epochs=3, model__width=0.5)
     result = checkout.stage("train", check=True)
-    assert "holds a run with other parameters" in result.stdout
+    assert "holds only runs with other parameters" in result.stdout
     clean = uninterrupted.copy(tmp_path / "clean")
     clean.set(train__epochs=3, model__width=0.5)
     clean.stage("train", check=True)
@@ -232,4 +232,5 @@ def test_many_kills_at_random_moments(repository, tmp_path):
     report = kill_and_recover(repository, tmp_path, count, seed=0)
     print(report)
     assert report.faults == []
+    assert report.unrecorded == 0
     assert report.recovered == report.kills == count

@@ -58,7 +58,7 @@ def test_another_run_starts_afresh_and_equals_a_clean_one(
         workspace.set(**change)
         status, printed = workspace.run("train")
         assert status == 0, printed
-        said = "starting afresh: .resume holds a run with other parameters" in printed
+        said = "starting afresh: .resume holds only runs with other parameters" in printed
         assert said == (killed and workspace is fresh)
     made = {key: value for key, value in fresh.outputs().items() if ".resume" not in key}
     assert made == clean.outputs()
@@ -71,7 +71,7 @@ def test_a_run_of_other_data_starts_afresh(fresh):
     assert fresh.run("prepare")[0] == 0
     status, printed = fresh.run("train")
     assert status == 0
-    assert "holds a run with other data\n" in printed
+    assert "holds only runs with other data\n" in printed
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "onecycle", "step"])

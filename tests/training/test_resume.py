@@ -224,7 +224,7 @@ def test_a_fresh_start_says_why_in_one_line(tmp_path, capsys, other, reason):
     """Issue 5, item 3: and the other run's state stays for it."""
     ResumeFile(tmp_path, other).save({"a": 1})
     assert ResumeFile(tmp_path, "p-d-c").load() is None
-    assert capsys.readouterr().out == f"starting afresh: {tmp_path} holds a run with {reason}\n"
+    assert capsys.readouterr().out == f"starting afresh: {tmp_path} holds only runs with {reason}\n"
     assert ResumeFile(tmp_path, other).load() == {"a": 1}
 
 

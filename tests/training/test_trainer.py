@@ -116,13 +116,24 @@ def test_accuracy_is_a_mean_over_samples():
 @pytest.mark.parametrize("size", [1, 7, 16, 59, 60, 1000])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_training_loss_is_a_mean_over_samples(size, smoothing):
-    """d15, and label smoothing by its definition: (1 - e) of the label, e spread over all ten."""
+    """d15; as the validation loss it is without smoothing, so that the two can be compared."""
     made = run(trainer(batch_size=size, epochs=1, lr=NOTHING, label_smoothing=smoothing))
     logits, labels = by_hand(build("lenet", 0.25, seed=1), TRAINING)
     log_p = log_softmax(logits.double(), 1)
-    of_label = -log_p[torch.arange(60), labels]
-    expected = (1 - smoothing) * of_label.mean() + smoothing * -log_p.mean()
+    expected = -log_p[torch.arange(60), labels].mean()
     assert made.history[0]["train_loss"] == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_label_smoothing_trains_on_its_definition():
+    """(1 - e) of the label, e spread over all ten: the weights after one step along its gradient."""
+    plain_sgd = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.1}
+    made = run(trainer(batch_size=60, epochs=1, label_smoothing=0.1, **plain_sgd))
+    network = build("lenet", 0.25, seed=1)
+    log_p = log_softmax(network(torch.from_numpy(TRAINING.images)), 1)
+    of_label = -log_p[torch.arange(60), torch.from_numpy(TRAINING.labels)]
+    (0.9 * of_label.mean() + 0.1 * -log_p.mean()).backward()
+    for parameter, trained in zip(network.parameters(), made.network.parameters(), strict=True):
+        torch.testing.assert_close(trained, parameter - 0.1 * parameter.grad)
 
 
 def test_validation_is_a_mean_over_all_rows_and_never_smoothed():

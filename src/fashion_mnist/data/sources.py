@@ -67,8 +67,10 @@ def sources() -> list[tuple[str, Callable[[], Content]]]:
     """The sources in the order in which they are tried, each with its name."""
     named = os.environ.get("FASHION_MNIST_DIR")
     own: list[tuple[str, Callable[[], Content]]] = []
-    if named is not None:
-        own = [(f"FASHION_MNIST_DIR={named}", lambda: read_folder(Path(named)))]
+    if named:
+        # Relative to the repository, also where DVC runs an experiment in a copy of it.
+        folder = Path(os.environ.get("DVC_ROOT", "."), named)
+        own = [(f"FASHION_MNIST_DIR={named}", lambda: read_folder(folder))]
     return [
         *own,
         (str(DEBIAN_FOLDER), lambda: read_folder(DEBIAN_FOLDER)),

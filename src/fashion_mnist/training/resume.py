@@ -112,4 +112,6 @@ class ResumeFile:
             for p in others
         ]
         fewest = min(differing, key=len)
-        print(f"starting afresh: {self.path.parent} holds a run with other {' and '.join(fewest)}")
+        print(
+            f"starting afresh: {self.path.parent} holds only runs with other {' and '.join(fewest)}"
+        )

@@ -27,8 +27,8 @@ COLUMNS = (
     "lr",
 )
 """The columns of the history, one row an epoch, counted from 1. Accuracies are shares of 1, losses
-cross-entropies in nats, means over samples; `train_*` are those of the augmented batches as they
-were trained on. `lr` is that of the epoch's last step."""
+cross-entropies in nats without label smoothing, means over samples; `train_*` are those of the
+augmented batches as they were trained on. `lr` is that of the epoch's last step."""
 
 VALIDATION_BATCH = 1000
 
@@ -64,7 +64,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.network, settings)
         self.batches = Batches(training, settings, device)
         self.validation_images = torch.from_numpy(validation.images).to(device)
-        self.validation_labels = torch.from_numpy(validation.labels).to(device)
+        self.validation_labels = torch.from_numpy(validation.labels)
         self.history: list[Row] = []
         self.best: Weights = {}
 
@@ -122,10 +122,9 @@ class Trainer:
                 self.averaged.update_parameters(network)
             outputs.append(logits.detach())
             seen.append(labels)
-        logits, labels = torch.cat(outputs).double(), torch.cat(seen)
-        losses = cross_entropy(
-            logits, labels, label_smoothing=settings.label_smoothing, reduction="none"
-        )
+        # On the CPU: some accelerators have no float64. Without smoothing, as in validation.
+        logits, labels = torch.cat(outputs).cpu().double(), torch.cat(seen).cpu()
+        losses = cross_entropy(logits, labels, reduction="none")
         if not (finite := losses.isfinite()).all():
             batch = int((~finite).to(torch.uint8).argmax()) // settings.batch_size + 1
             raise UserError(
@@ -148,8 +147,9 @@ class Trainer:
         if len(labels) == 0:
             return {"validation_loss": None, "validation_accuracy": None}
         logits = predict_logits(self._evaluated, self.validation_images, VALIDATION_BATCH)
+        logits = logits.cpu().double()
         return {
-            "validation_loss": float(cross_entropy(logits.double(), labels)),
+            "validation_loss": float(cross_entropy(logits, labels)),
             "validation_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
         }
 
@@ -165,6 +165,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
+        if not all(set(row) == set(COLUMNS) for row in state["history"]):
+            raise ValueError("its history has other columns")
         self.network.load_state_dict(state["network"])
         if self.averaged is not None:
             self.averaged.load_state_dict(state["averaged"])
