@@ -125,7 +125,7 @@ def test_the_training_loss_is_a_mean_over_samples(size, smoothing):
 
 
 def test_label_smoothing_trains_on_its_definition():
-    """(1 - e) of the label, e spread over all ten: the weights after one step along its gradient."""
+    """(1 - e) of the label, e spread over all ten: one step along the gradient of that."""
     plain_sgd = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.1}
     made = run(trainer(batch_size=60, epochs=1, label_smoothing=0.1, **plain_sgd))
     network = build("lenet", 0.25, seed=1)
