@@ -216,3 +216,16 @@ def test_a_missing_value_is_an_empty_cell_and_every_row_has_the_headers_length()
         files.csv_bytes(["a", "b"], [[1]])
     with pytest.raises(ValueError, match="longer"):
         files.csv_bytes(["a"], [[1, 2]])
+
+
+def test_a_leftover_whose_process_number_was_given_out_again_is_removed(tmp_path):
+    """A number alone proves nothing: the file is older than the process that has it now."""
+    path = tmp_path / "metrics.json"
+    stale, live = (
+        path.with_name(f".metrics.json.{pid}.tmp") for pid in (os.getpid(), os.getppid())
+    )
+    for file in (stale, live):
+        file.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    files.remove_leftovers(path)
+    assert [p.name for p in tmp_path.iterdir()] == [live.name]

@@ -95,6 +95,17 @@ subprocess.run({command}, stdin=0)
 """
 
 
+def start(command, **environment):
+    """A process that starts `command` and waits for it, with pipes to both."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STARTER.format(command=command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "src", **environment},
+    )
+
+
 @pytest.mark.parametrize("shell", [False, True], ids=["directly", "through a shell"])
 def test_a_stage_whose_dvc_is_killed_ends_itself(tmp_path, shell):
     """Issue 5, item 2: the next run must not find it at work; SIGKILL gives DVC no chance."""
@@ -102,14 +113,7 @@ def test_a_stage_whose_dvc_is_killed_ends_itself(tmp_path, shell):
     command = [sys.executable, str(tmp_path / "work.py")]
     if shell:  # a second command keeps the shell from replacing itself by the first
         command = ["sh", "-c", f"'{command[0]}' '{command[1]}'; true"]
-    environment = {**os.environ, "DVC_STAGE": "train", "PYTHONPATH": "src"}
-    dvc = subprocess.Popen(
-        [sys.executable, "-c", STARTER.format(command=command)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+    dvc = start(command, DVC_STAGE="train")
     with dvc.stdin, dvc.stdout:
         worker = psutil.Process(int(dvc.stdout.readline()))
         dvc.kill()
@@ -138,21 +142,40 @@ def test_an_orphan_that_was_only_starting_ends_itself(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout == ""
+    assert (done.stdout, done.stderr) == ("", "")  # nor has it failed before it could print
+
+
+def test_ctrl_c_while_torch_is_imported_is_no_traceback():
+    """The handler is there from the import of the package on, before the seconds of torch's."""
+    interrupted = (
+        "import os, signal, sys\nsys.argv[0] = '-m'\nimport stages\n"
+        "os.kill(os.getpid(), signal.SIGINT)\nprint('lives on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_any_console_takes_the_output():
+    """Windows redirects to a code page that has no arrow."""
+    arrow = "from fashion_mnist import stage\nstage.run(lambda: print('0.86 → 0.89'))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", arrow],
+        env={**os.environ, "PYTHONPATH": "src", "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "0.86 → 0.89".encode())
 
 
 def test_a_stage_started_by_hand_outlives_its_shell(tmp_path):
     (tmp_path / "work.py").write_text(STAGE)
-    environment = {**os.environ, "PYTHONPATH": "src"}
-    environment.pop("DVC_STAGE", None)
-    starter = STARTER.format(command=[sys.executable, str(tmp_path / "work.py")])
-    shell = subprocess.Popen(
-        [sys.executable, "-c", starter],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+    shell = start([sys.executable, str(tmp_path / "work.py")])
     with shell.stdin, shell.stdout:
         worker = psutil.Process(int(shell.stdout.readline()))
         shell.kill()

@@ -256,3 +256,20 @@ def test_when_all_fail_each_reason_and_the_three_ways_are_told(
     ways = ["name it in FASHION_MNIST_DIR", "apt-get install", "into data/raw"]
     for words in reasons + ways:
         assert words in message
+
+
+def test_an_empty_name_of_a_folder_is_none(monkeypatch):
+    monkeypatch.setenv("FASHION_MNIST_DIR", "")
+    assert not any("FASHION_MNIST_DIR" in name for name, _ in sources.sources())
+
+
+def test_a_relative_folder_is_the_repositorys_also_in_a_copy(tmp_path, monkeypatch, content):
+    """DVC names the repository in DVC_ROOT where it runs an experiment in a copy."""
+    (tmp_path / "repository").mkdir()
+    write(tmp_path / "repository/own", content)
+    (tmp_path / "copy").mkdir()
+    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
+    monkeypatch.setenv("FASHION_MNIST_DIR", "own")
+    (_, first), *_ = sources.sources()
+    assert first() == content
