@@ -9,6 +9,7 @@ from fashion_mnist.evaluation import figures, metrics
 from fashion_mnist.inference import predict_logits, predict_logits_flipped
 from fashion_mnist.params import load
 from fashion_mnist.params.evaluate import Evaluate
+from fashion_mnist.training.resume import FOLDER, forget_recorded, root
 
 TEST = Path("data/prepared/test.safetensors")
 CHECKPOINT = Path("checkpoints/best.safetensors")
@@ -16,6 +17,7 @@ CHECKPOINT = Path("checkpoints/best.safetensors")
 
 def main() -> None:
     """Write metrics, predictions, tables for plots, and a picture."""
+    forget_recorded(root() / FOLDER)  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
     device = devices.use(settings.device, settings.threads)
     network, test = checkpoints.read(CHECKPOINT), splits.read(TEST)

@@ -9,7 +9,13 @@ from fashion_mnist.params.model import Model
 from fashion_mnist.params.train import Train
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.randomness import derive
-from fashion_mnist.training.resume import FOLDER, ResumeFile, fingerprint, root
+from fashion_mnist.training.resume import (
+    FOLDER,
+    ResumeFile,
+    fingerprint,
+    forget_recorded,
+    root,
+)
 from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
 from fashion_mnist.training.trainer import Row, Trainer
 from stages import ROOT
@@ -26,8 +32,8 @@ def main() -> None:
     network = model.model_dump()
     data = [splits.read(path) for path in DATA]
     parameters = {**network, **settings.model_dump(), "device": str(device)}
+    forget_recorded(root() / FOLDER)  # `dvc repro -f` of a recorded run trains it again
     resume = ResumeFile(root() / FOLDER, fingerprint(parameters, DATA, ROOT))
-
     board = Board(root()) if settings.tensorboard else None
 
     def make() -> Trainer:
@@ -41,17 +47,16 @@ def main() -> None:
 
     with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
         trainer = train(make, resume, on_epoch)
+        last = checkpoints.to_bytes(trainer.weights(), network)
         files.write(
             {
                 Path("checkpoints/best.safetensors"): checkpoints.to_bytes(trainer.best, network),
-                Path("checkpoints/last.safetensors"): checkpoints.to_bytes(
-                    trainer.weights(), network
-                ),
+                Path("checkpoints/last.safetensors"): last,
                 Path("metrics/train.json"): files.json_bytes(summary(trainer)),
                 HISTORY: history_bytes(trainer.history),
             }
         )
-    resume.delete()
+    resume.finish(last)
 
 
 if __name__ == "__main__":

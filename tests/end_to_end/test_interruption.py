@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -143,6 +144,30 @@ def test_a_killed_temporary_experiment_is_taken_up(uninterrupted, tmp_path):
     assert not any((checkout.path / ".resume").iterdir())
 
 
+def test_a_kill_before_dvc_has_recorded_the_training_costs_nothing(uninterrupted, tmp_path):
+    """d13: its outputs are written, but DVC deletes them at its next start."""
+    checkout = uninterrupted.copy(tmp_path / "checkout")
+    before = listing(checkout.path)
+    checkout.forget_runs()
+    by_dvc = {**checkout.environment, "DVC_STAGE": "train"}
+    replace(checkout, environment=by_dvc).stage("train", check=True)
+    output = checkout.dvc("repro").stdout
+    assert f"taking up the run after epoch {EPOCHS}" in output
+    assert f"epoch {EPOCHS}/{EPOCHS}" not in output
+    assert checkout.outputs() == uninterrupted.outputs()
+    assert listing(checkout.path) == before
+
+
+def test_a_recorded_training_is_trained_again_where_that_is_asked_for(uninterrupted, tmp_path):
+    """evaluate does not run, and so leaves the state of the training before it."""
+    checkout = uninterrupted.copy(tmp_path / "checkout")
+    for _ in range(2):
+        output = checkout.dvc("repro", "-f", "train").stdout
+        assert f"epoch 1/{EPOCHS}" in output
+    assert len(list((checkout.path / ".resume").iterdir())) == 1
+    assert checkout.outputs() == uninterrupted.outputs()
+
+
 @pytest.mark.parametrize(
     ("stage", "name", "count"),
     [
@@ -232,5 +257,4 @@ def test_many_kills_at_random_moments(repository, tmp_path):
     report = kill_and_recover(repository, tmp_path, count, seed=0)
     print(report)
     assert report.faults == []
-    assert report.unrecorded == 0
     assert report.recovered == report.kills == count

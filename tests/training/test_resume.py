@@ -1,5 +1,6 @@
 """A run that was interrupted ends as one that was not; no run takes up another's state."""
 
+import hashlib
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from small import contents, split, train_settings
 
 from fashion_mnist.errors import UserError
 from fashion_mnist.networks import NETWORKS, build
-from fashion_mnist.training.resume import ResumeFile, fingerprint, root
+from fashion_mnist.training.resume import ResumeFile, fingerprint, forget_recorded, root
 from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
 from fashion_mnist.training.trainer import Trainer
 
@@ -154,6 +155,32 @@ def test_a_run_that_diverges_leaves_no_state_to_take_up(tmp_path):
     infinite = replace(TRAINING, images=TRAINING.images + np.float32("inf"))
     with pytest.raises(UserError, match="not finite at epoch 2, batch 1"):
         train(maker(training=infinite), resume, lambda _: None)
+    assert contents(tmp_path) == {}
+
+
+# When it is over
+
+
+def test_a_state_waits_until_dvc_has_recorded_the_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_STAGE", "train")
+    folder, lock = tmp_path / ".resume", tmp_path / "dvc.lock"
+    for name in ("a-a-a", "b-b-b", "c-c-c"):
+        ResumeFile(folder, name).save({"of": name})
+    ResumeFile(folder, "a-a-a").finish(b"weights of a")
+    ResumeFile(folder, "b-b-b").finish(b"weights of b")
+    forget_recorded(folder, lock)
+    assert len(contents(folder)) == 3, "nothing is recorded without a lock"
+    lock.write_text(f"md5: {hashlib.md5(b'weights of a').hexdigest()}\n")
+    forget_recorded(folder, lock)
+    assert ResumeFile(folder, "a-a-a").load() is None
+    assert ResumeFile(folder, "b-b-b").load() == {"of": "b-b-b"}
+    assert ResumeFile(folder, "c-c-c").load() == {"of": "c-c-c"}
+
+
+def test_a_state_goes_at_once_without_dvc(tmp_path):
+    resume = ResumeFile(tmp_path, "a-a-a")
+    resume.save({})
+    resume.finish(b"weights")
     assert contents(tmp_path) == {}
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,21 @@ def loaded_modules(checkout: Path) -> set[Path]:
     return {path for path in paths if path.is_relative_to(checkout)}
 
 
+def forget_recorded(folder: Path, lock: Path = Path("dvc.lock")) -> None:
+    """Remove the states of runs that are over and whose weights `lock` records."""
+    recorded = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    for path in folder.glob("*.*.pt"):
+        if path.name.split(".")[1] in recorded:
+            path.unlink(missing_ok=True)
+
+
 class ResumeFile:
-    """The state of one run: `.resume/<fingerprint>.pt`, whole or not there."""
+    """The state of one run, whole or not there.
+
+    `.resume/<fingerprint>.pt` while it trains. When it is over and DVC has still to record its
+    outputs, `.resume/<fingerprint>.<MD5 of its last weights>.pt`: DVC that is killed before it has
+    written dvc.lock deletes the outputs at its next start.
+    """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.path = folder / f"{fingerprint}.pt"
@@ -75,6 +89,9 @@ class ResumeFile:
         Only tensors and plain values are accepted, so nothing in the file is ever executed.
         """
         files.remove_leftovers(self.path)
+        for finished in self.path.parent.glob(f"{self.path.stem}.*.pt"):
+            with suppress(FileNotFoundError):  # recorded meanwhile
+                finished.replace(self.path)
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -91,25 +108,33 @@ class ResumeFile:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         print(f"warning: {self.path} is damaged ({reason}); starting afresh", file=sys.stderr)
 
+    def finish(self, weights: bytes) -> None:
+        """The run is over and its outputs are written, `weights` among them.
+
+        Started by hand, the state is removed. Started by DVC, it waits for `forget_recorded`.
+        """
+        if "DVC_STAGE" in os.environ and self.path.exists():
+            self.path.replace(self.path.with_suffix(f".{hashlib.md5(weights).hexdigest()}.pt"))
+        self.delete()
+
     def delete(self) -> None:
-        """Remove the state of a run that is over, and states that nobody has wanted for long."""
+        """Remove the state of a run, and states that nobody has wanted for long."""
         self.path.unlink(missing_ok=True)
         files.remove_leftovers(self.path.with_name("*.pt"))
         for other in self.path.parent.glob("*.pt"):
-            try:
+            with suppress(FileNotFoundError):  # another run's, finished meanwhile
                 if time.time() - other.stat().st_mtime > FORGET_AFTER_DAYS * 86400:
                     other.unlink()
-            except FileNotFoundError:
-                pass  # another run's, finished meanwhile
 
     def _say_why(self) -> None:
-        others = [p for p in self.path.parent.glob("*.pt") if p.stem.count("-") == 2]
+        names = [p.name.split(".")[0].split("-") for p in self.path.parent.glob("*.pt")]
+        others = [name for name in names if len(name) == len(PARTS)]
         if not others:
             return
         mine = self.path.stem.split("-")
         differing = [
-            [part for part, a, b in zip(PARTS, mine, p.stem.split("-"), strict=True) if a != b]
-            for p in others
+            [part for part, a, b in zip(PARTS, mine, other, strict=True) if a != b]
+            for other in others
         ]
         fewest = min(differing, key=len)
         print(
