@@ -4,18 +4,17 @@ PYTHON ?= python3
 # For a PyTorch without CUDA: make install PIP_INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_INSTALL_ARGS ?=
 
-# The recipe `quick` of the README.
-QUICK := -S model.name=plain -S prepare.normalisation=measured -S train.epochs=6 \
-  -S train.batch_size=128 -S train.optimizer=adamw -S train.lr=0.01 -S train.weight_decay=0.05 \
-  -S train.schedule=onecycle -S train.warmup=0.25 -S train.label_smoothing=0.05 \
-  -S train.augment.rotation=0.0 -S train.augment.flip_alternating=true
-SEEDS := -S 'train.seed=range(3)'
+# Of `make variants`: which of recipes/, on how many CPU threads each, how many at a time.
+VARIANTS ?= quick balanced best
+THREADS ?= 1
+JOBS ?= 2
 
 BIN := .venv/bin
 # The stages say `python`, and DVC must find it without the environment being activated.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install repro results test test-slow kills bench variants pictures lint format
+.PHONY: help install repro results test test-slow kills bench accuracy variants table overheads \
+  pictures lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,12 +49,23 @@ bench: install ## time the training loop beside the original one; nothing else s
 	dvc repro prepare
 	python benchmarks/loop.py | tee benchmarks/loop.txt
 
-variants: install ## queue the recipes of the README on three seeds each, and run two at a time
+accuracy: install ## train the original exercise and the committed recipe side by side on five seeds
+	dvc repro prepare
+	python benchmarks/accuracy.py | tee benchmarks/accuracy.txt
+
+variants: install ## queue the committed recipe on five seeds and others on three; run two at a time
 	@git diff --quiet HEAD -- params.yaml || { echo "params.yaml has changes: git restore params.yaml"; exit 2; }
-	dvc exp run --queue -S train.threads=1 $(SEEDS)
-	dvc exp run --queue -S train.threads=1 $(QUICK) $(SEEDS)
-	dvc queue start -j 2
-	@echo "follow them by: dvc queue status; compare them by: fashion-mnist summarize"
+	dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(5)'
+	set -e; for name in $(VARIANTS); do \
+	  dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(3)' $$(cat recipes/$$name); done
+	dvc queue start -j $(JOBS)
+	@echo "follow them by: dvc queue status; then: make table"
+
+table: install ## record what `make variants` has run, and write benchmarks/RESULTS.md
+	python benchmarks/variants.py
+
+overheads: install ## time what users wait for beside the training; nothing else should run
+	python benchmarks/overheads.py
 
 pictures: install ## draw the pictures of the README from the results in the workspace
 	fashion-mnist draw docs/pictures

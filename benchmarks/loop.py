@@ -9,73 +9,28 @@ that the network's arithmetic reaches. Nothing else should run meanwhile.
 """
 
 import argparse
-import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, Subset, TensorDataset
-from torchvision import datasets, transforms
+from machine import processor
+from original import BATCH_SIZE, Original, loader, train_epoch
+from torch.utils.data import DataLoader, TensorDataset
 
 from fashion_mnist import devices, splits
-from fashion_mnist.networks import build
+from fashion_mnist.networks import build, multiply_adds
 from fashion_mnist.params import load
 from fashion_mnist.params.train import Train
 from fashion_mnist.training.trainer import Trainer
 
-FLOP_PER_IMAGE = 6 * 199_968  # forward and backward: 6 for each of LeNet's multiply-adds
 
-
-class Original(nn.Module):
-    """The exercise's network as written: rectifiers before pooling, log_softmax at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            *(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-            *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()),
-            *(nn.Linear(84, 10), nn.LogSoftmax(dim=1)),
-        )
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
-
-
-def usual_epoch(loader: DataLoader) -> Callable[[], None]:
-    """An epoch as most people write it, over a loader's batches."""
-    network, criterion = Original(), nn.CrossEntropyLoss()
+def usual_epoch(batches: DataLoader) -> Callable[[], None]:
+    """An epoch of the original's network as most people write it, over a loader's batches."""
+    network = Original()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
-
-    def epoch() -> None:
-        total = 0.0
-        for images, labels in loader:
-            optimizer.zero_grad()
-            loss = criterion(network(images), labels)
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-
-    return epoch
-
-
-def original_loader(count: int, folder: Path) -> DataLoader:
-    """torchvision's data set, one PIL image at a time, rotated and mirrored."""
-    raw = folder / "FashionMNIST" / "raw"
-    raw.parent.mkdir()
-    raw.symlink_to(Path("data/raw").resolve())
-    steps = [
-        transforms.RandomRotation(10),
-        transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(),
-        transforms.Normalize((0.5,), (0.5,)),
-    ]
-    images = datasets.FashionMNIST(folder, train=True, transform=transforms.Compose(steps))
-    return DataLoader(Subset(images, range(count)), batch_size=64, shuffle=True)
+    return lambda: train_epoch(network, optimizer, batches)
 
 
 def own_epoch(training: splits.Split, validation: splits.Split) -> Callable[[], None]:
@@ -96,13 +51,6 @@ def matrix_rate() -> float:
     return 2 * 2048**3 / min(times)
 
 
-def processor() -> str:
-    """The processor's name where Linux tells it."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return f"{len(names)} cores of {names[0]}" if names else platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -117,29 +65,29 @@ def main() -> None:
         training.images[:count], training.labels[:count], training.mean, training.std
     )
     tensors = TensorDataset(torch.from_numpy(part.images), torch.from_numpy(part.labels))
-    with tempfile.TemporaryDirectory() as folder:
-        loops = {
-            "original": usual_epoch(original_loader(count, Path(folder))),
-            "DataLoader over tensors, no augmentation": usual_epoch(
-                DataLoader(tensors, batch_size=64, shuffle=True)
-            ),
-            "this project": own_epoch(part, validation),
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in loops}
-        rates = []
-        for _ in range(arguments.rounds):
-            rates.append(matrix_rate())
-            for name, epoch in loops.items():
-                start = time.perf_counter()
-                epoch()
-                seconds[name].append((time.perf_counter() - start) * 60_000 / count)
+    loops = {
+        "original": usual_epoch(loader(part)),
+        "DataLoader over tensors, no augmentation": usual_epoch(
+            DataLoader(tensors, batch_size=BATCH_SIZE, shuffle=True)
+        ),
+        "this project": own_epoch(part, validation),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    rates = []
+    for _ in range(arguments.rounds):
+        rates.append(matrix_rate())
+        for name, epoch in loops.items():
+            start = time.perf_counter()
+            epoch()
+            seconds[name].append((time.perf_counter() - start) * 60_000 / count)
     print(f"{processor()}, {arguments.threads} threads, PyTorch {torch.__version__}")
     for name, values in seconds.items():
         print(f"{name}: {statistics.median(values):.2f} s an epoch of 60,000 images (median)")
         ratios = [a / b for a, b in zip(seconds["original"], values, strict=True)]
         print(f"  times as fast as the original: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
         print(f"  median {statistics.median(ratios):.2f}")
-    own = 60_000 * FLOP_PER_IMAGE / statistics.median(seconds["this project"])
+    # Forward and backward: 6 operations for each multiply-add
+    own = 60_000 * 6 * multiply_adds(build("lenet")) / statistics.median(seconds["this project"])
     print(
         f"arithmetic of this project's loop: {own / 1e9:.1f} GFLOP/s, "
         f"{own / statistics.median(rates):.1%} of the {statistics.median(rates) / 1e9:.0f} GFLOP/s "

@@ -1,6 +1,9 @@
 """Train the network; keep its best and last weights."""
 
+import time
 from pathlib import Path
+
+import psutil
 
 from fashion_mnist import checkpoints, devices, files, splits, stage
 from fashion_mnist.networks import build
@@ -57,6 +60,8 @@ def main() -> None:
             }
         )
     resume.finish(last)
+    seconds = time.time() - psutil.Process().create_time()
+    print(f"trained in {seconds:.1f} s from the start of the process")
 
 
 if __name__ == "__main__":

@@ -310,6 +310,6 @@ def test_the_summary_is_that_of_the_best_epoch(tmp_path):
     assert figures["parameters"] == sum(p.numel() for p in made.network.parameters())
     assert {type(value) for value in figures.values()} == {int, float}
     without = train(maker(validation=split(0)), ResumeFile(tmp_path, "t"), lambda _: None)
-    assert list(summary(without)) == ["best_epoch", "train_loss", "train_accuracy", "parameters"]
+    assert not any("validation" in key for key in summary(without))
     assert summary(without)["best_epoch"] == 2
     assert history_bytes(without.history).splitlines()[1].split(b",")[3:5] == [b"", b""]

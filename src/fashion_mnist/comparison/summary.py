@@ -71,7 +71,7 @@ def read_run(revision: Revision) -> Run:
         recipe: dict[str, str] = {}
         for locked in (stages[stage] for stage in STAGES):
             for section in locked.get("params", {}).values():
-                recipe |= _flat(section)
+                recipe |= flat(section)
             for dependency in locked.get("deps", []):
                 if dependency["path"].startswith(("src/", "stages/", "data/raw")):
                     recipe[dependency["path"]] = dependency["md5"]
@@ -122,32 +122,32 @@ def _names(recipes: Sequence[dict[str, str]]) -> list[str]:
     ]
 
 
-def _flat(section: dict, prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
+def flat(section: dict, prefix: str = "") -> dict[str, str]:
+    """Nested parameters by dotted key, values as text."""
+    found: dict[str, str] = {}
     for key, value in section.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
+            found[f"{prefix}{key}"] = str(value)
+    return found
 
 
 def text(variants: Sequence[Variant], *, markdown: bool = False) -> str:
     """A row for each variant: count, and mean ± standard deviation of each figure."""
     header = ["variant", "seeds", *(figure.replace("_", " ") for figure in FIGURES)]
     rows = [
-        [variant.name, str(len(variant.runs)), *(_spread(variant.values(f)) for f in FIGURES)]
+        [variant.name, str(len(variant.runs)), *(spread(variant.values(f)) for f in FIGURES)]
         for variant in variants
     ]
     return table(header, rows, markdown=markdown)
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation, which needs two values."""
     if not values:
         return ABSENT
-    if len(values) == 1:
-        return f"{values[0]:.4f} ± {ABSENT}"
-    return f"{mean(values):.4f} ± {stdev(values):.4f}"
+    return f"{mean(values):.4f} ± {f'{stdev(values):.4f}' if len(values) > 1 else ABSENT}"
 
 
 def as_json(variants: Sequence[Variant]) -> str:

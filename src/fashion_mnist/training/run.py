@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from fashion_mnist import files
 from fashion_mnist.errors import UserError
+from fashion_mnist.networks import multiply_adds
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.trainer import COLUMNS, Row, Trainer, best_row
 
@@ -86,6 +87,7 @@ def summary(trainer: Trainer) -> dict[str, Any]:
         "best_epoch": best["epoch"],
         **{column: best[column] for column in COLUMNS[1:5] if best[column] is not None},
         "parameters": sum(p.numel() for p in trainer.network.parameters()),
+        "multiply_adds": multiply_adds(trainer.network),
     }
 
 

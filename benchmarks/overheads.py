@@ -1,0 +1,102 @@
+"""Time what users wait for beside the training: writes benchmarks/overheads.csv.
+
+    make overheads      # about 3 minutes; nothing else should run
+
+Everything runs in a clone of HEAD with a copy of the cache, so that the workspace stays as it is.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from fashion_mnist import files
+
+OUTPUT = Path(__file__).parent / "overheads.csv"
+ROUNDS = 5
+
+
+class Clone:
+    """A clone of HEAD in which nothing is left to run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(["git", "clone", "-q", ".", str(folder)], check=True)
+        shutil.copytree(".dvc/cache", folder / ".dvc/cache")
+        subprocess.run(["dvc", "checkout", "-q"], cwd=folder, check=True)
+        self.repro()
+
+    def repro(self) -> float:
+        return repro(self.folder)
+
+    def set(self, key: str, value: int) -> None:
+        """Set a parameter whose name occurs once in params.yaml."""
+        path = self.folder / "params.yaml"
+        lines = path.read_text().splitlines(keepends=True)
+        (number,) = (n for n, line in enumerate(lines) if line.lstrip().startswith(f"{key}:"))
+        lines[number] = f"{lines[number].partition(':')[0]}: {value}\n"
+        path.write_text("".join(lines))
+
+    def repro_with(self, key: str, value: int) -> float:
+        self.set(key, value)
+        return self.repro()
+
+
+def repro(folder: Path) -> float:
+    """Seconds of `dvc repro` there."""
+    start = time.perf_counter()
+    subprocess.run(["dvc", "repro", "-q"], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def trivial(folder: Path) -> Path:
+    """A repository with one stage that does nothing, and has run."""
+    folder.mkdir()
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(command, cwd=folder, check=True)
+    (folder / "dvc.yaml").write_text("stages:\n  one:\n    cmd: echo one > one\n    outs: [one]\n")
+    repro(folder)
+    return folder
+
+
+def peak_memory(folder: Path) -> float:
+    """Gigabytes (10⁹ bytes) that the train stage held at most."""
+    train = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"], cwd=folder, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(train.pid, 0)
+    train.returncode = os.waitstatus_to_exitcode(status)
+    assert train.returncode == 0
+    return usage.ru_maxrss * 1024 / 1e9  # Linux counts it in KiB
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        clone, one = Clone(Path(temporary) / "project"), trivial(Path(temporary) / "one")
+        rounds = range(ROUNDS)
+        idle, least = zip(*[(clone.repro(), repro(one)) for _ in rounds], strict=True)
+        new = [clone.repro_with("calibration_bins", 20 + n) for n in rounds]
+        again = [clone.repro_with("calibration_bins", 20 + n) for n in rounds]
+        clone.repro_with("epochs", 1)
+        memory = peak_memory(clone.folder)
+        trained = [clone.repro_with("epochs", (5, 1)[n % 2]) for n in rounds]
+    ratio = median(a / b for a, b in zip(idle, least, strict=True))
+    rows = [
+        ["`dvc repro`, nothing to do", f"{median(idle):.2f} s", "-"],
+        ["`dvc repro`, nothing to do, a repository of one stage", f"{median(least):.2f} s", "-"],
+        ["ratio of the two, pair by pair", f"{ratio:.2f}", "1.3"],
+        ["`dvc repro` after a new `evaluate.calibration_bins`", f"{median(new):.2f} s", "6 s"],
+        ["the same, of a value that was run before", f"{median(again):.2f} s", "2 s"],
+        ["`train.epochs` of a value that was run before", f"{median(trained):.2f} s", "2 s"],
+        ["memory of the train stage, `lenet`, at most", f"{memory:.2f} GB", "1.5 GB"],
+    ]
+    files.write({OUTPUT: files.csv_bytes(["what", f"median of {ROUNDS}", "goal"], rows)})
+    print(OUTPUT.read_text())
+
+
+if __name__ == "__main__":
+    main()

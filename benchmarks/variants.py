@@ -1,0 +1,158 @@
+"""Record the runs of the recipes, and make the table of them: benchmarks/RESULTS.md.
+
+    make variants   # queue params.yaml and each of recipes/ on several seeds, and run them
+    make table      # record what has run since, and write the table anew
+
+A run is an experiment of the committed code and data, whose parameters are those of a recipe on
+top of the committed params.yaml. Its seconds are those that its train stage printed, as DVC kept
+them: from the start of the process, imports included. runs.csv and overheads.csv hold what was
+recorded.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+from statistics import mean
+
+import pandas as pd
+from machine import processor
+from ruamel.yaml import YAML
+
+from fashion_mnist import files
+from fashion_mnist.comparison import revisions, summary
+from fashion_mnist.comparison.summary import Run, flat, spread
+from fashion_mnist.comparison.tables import table
+from fashion_mnist.errors import UserError
+from fashion_mnist.evaluation.metrics import wilson_interval
+
+HERE = Path(__file__).parent
+RUNS = HERE / "runs.csv"
+OVERHEADS = HERE / "overheads.csv"
+RESULTS = HERE / "RESULTS.md"
+COMMITTED = "params.yaml"
+SECTIONS = ("prepare", "model", "train")
+FREE = {"train.seed", "train.threads", "train.device"}
+"""Parameters that a run of a recipe may have otherwise."""
+
+KEY = ["variant", "threads", "seed"]
+FIGURES = ["parameters", "multiply_adds", "validation_accuracy", "accuracy", "ece"]
+TEST_IMAGES = 10_000
+
+
+def recipes(root: Path) -> dict[str, dict[str, str]]:
+    """The parameters of each recipe by dotted key, without those that are free."""
+    yaml = YAML(typ="safe")
+    content = yaml.load(root / COMMITTED)
+    committed = flat({section: content[section] for section in SECTIONS})
+    found = {COMMITTED: committed}
+    for path in sorted((root / "recipes").iterdir()):
+        changes = re.findall(r"-S (\S+?)=(\S+)", path.read_text())
+        found[path.name] = committed | {key: str(yaml.load(value)) for key, value in changes}
+    return {name: {k: v for k, v in r.items() if k not in FREE} for name, r in found.items()}
+
+
+def record(root: Path) -> pd.DataFrame:
+    """The runs of runs.csv, and those of the repository's experiments in place of their like."""
+    known = recipes(root)
+    committed = summary.read_run(revisions.resolve("HEAD", root)).recipe.items()
+    sources = {path: digest for path, digest in committed if "/" in path}
+    rows = pd.read_csv(RUNS).to_dict("records") if RUNS.exists() else []
+    for experiment in revisions.experiments(root, everywhere=True):
+        try:
+            run = summary.read_run(experiment)
+        except UserError as reason:
+            print(f"left out: {reason}")
+            continue
+        if not sources.items() <= run.recipe.items():
+            continue
+        names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
+        if names and (seconds := seconds_of(run)):
+            rows.append(row(names[0], run, seconds))
+    runs = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
+    order = {name: number for number, name in enumerate(known)}
+    return runs[runs["variant"].isin(order)].sort_values(
+        KEY, key=lambda column: column.map(order) if column.name == "variant" else column
+    )
+
+
+def row(variant: str, run: Run, seconds: float) -> dict[str, object]:
+    """What is recorded of a run."""
+    return {
+        "variant": variant,
+        "threads": int(run.recipe["train.threads"]),
+        "seed": run.seed,
+        "epochs": int(run.recipe["train.epochs"]),
+        "seconds": seconds,
+        "machine": processor(),
+        **{figure: run.metrics[figure] for figure in FIGURES},
+    }
+
+
+def seconds_of(run: Run) -> float | None:
+    """How long the train stage of a queued run took; None where that is unknown."""
+    command = ["dvc", "queue", "logs", run.name]
+    log = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"^trained in ([\d.]+) s", log, re.MULTILINE)
+    return float(found[1]) if found and "taking up" not in log else None
+
+
+def variants_table(runs: pd.DataFrame) -> str:
+    """A row for each recipe and thread count, means and standard deviations over its seeds."""
+    header = ["variant", "parameters", "multiply-adds", "epochs", "threads", "seconds", "seeds"]
+    header += ["validation accuracy", "test accuracy", "95 % interval", "ECE"]
+    rows = []
+    for (variant, threads), group in runs.groupby(KEY[:2], sort=False):
+        low, high = wilson_interval(round(group["accuracy"].mean() * TEST_IMAGES), TEST_IMAGES)
+        first = group.iloc[0]
+        rows.append(
+            [
+                variant,
+                f"{first['parameters']:,.0f}",
+                f"{first['multiply_adds'] / 1e6:.2f} M",
+                f"{first['epochs']:.0f}",
+                str(threads),
+                f"{group['seconds'].median():.0f}",
+                str(len(group)),
+                spread(list(group["validation_accuracy"])),
+                spread(list(group["accuracy"])),
+                f"{low:.4f} to {high:.4f}",
+                f"{mean(group['ece']):.4f}",
+            ]
+        )
+    return table(header, rows, markdown=True)
+
+
+def overheads_table() -> str:
+    """What `make overheads` measured."""
+    measured = pd.read_csv(OVERHEADS, dtype=str)
+    return table(list(measured.columns), measured.values.tolist(), markdown=True)
+
+
+def text(runs: pd.DataFrame) -> str:
+    """RESULTS.md."""
+    machines = " and ".join(runs["machine"].unique())
+    parts = [
+        "# Results",
+        "Written by `make table` from `runs.csv` and `overheads.csv`; not to be edited.",
+        "## Variants",
+        variants_table(runs),
+        "Mean ± standard deviation over seeds. Seconds: median of the train stage from a cold "
+        f"start, imports included, on {machines}; runs of one thread went two at a time. The test "
+        f"accuracy is that of the weights that validation chose, on {TEST_IMAGES:,} images, and "
+        "the interval is what so many images allow (Wilson).",
+        "## Overheads",
+        overheads_table(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Record and write."""
+    runs = record(revisions.find_root())
+    table = runs.to_csv(index=False, lineterminator="\n")
+    files.write({RUNS: table.encode(), RESULTS: text(runs).encode()})
+    print(RESULTS.read_text())
+
+
+if __name__ == "__main__":
+    main()

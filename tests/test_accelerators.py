@@ -1,0 +1,87 @@
+"""The same pipeline on each accelerator of this machine; skipped where there is none."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from small import split, train_settings
+
+from fashion_mnist import devices
+from fashion_mnist.inference import predict_logits
+from fashion_mnist.networks import NETWORKS, build
+from fashion_mnist.training.resume import ResumeFile
+from fashion_mnist.training.run import history_bytes, train
+from fashion_mnist.training.trainer import Trainer
+
+TRAINING, VALIDATION = split(200), split(60, 1)
+AUGMENT = {"rotation": 10.0, "flip": True, "crop_padding": 2, "erasing": 0.3}
+
+pytestmark = pytest.mark.parametrize("device", devices.available()[1:])
+
+
+def trainer(name, device, **changes):
+    used = devices.use(device, 1)
+    return Trainer(build(name, 0.5, 0.2, seed=1), TRAINING, VALIDATION, settings(**changes), used)
+
+
+def settings(**changes):
+    return train_settings(**{"epochs": 4, "ema": 0.9, "augment": AUGMENT, **changes})
+
+
+@contextmanager
+def no_synchronisation(device):
+    """Fail where the host waits for CUDA; other accelerators cannot tell."""
+    if not device.startswith("cuda"):
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_learns_and_repeats_itself(name, device, tmp_path):
+    runs = [
+        train(lambda: trainer(name, device, epochs=20), ResumeFile(tmp_path, run), lambda _: None)
+        for run in ("a-a-a", "b-b-b")
+    ]
+    assert history_bytes(runs[0].history) == history_bytes(runs[1].history)
+    assert runs[0].history[-1]["train_loss"] < runs[0].history[0]["train_loss"]
+    assert {tensor.device.type for tensor in runs[0].best.values()} == {"cpu"}
+
+
+def test_a_run_that_was_taken_up_ends_with_the_same_bits(device):
+    straight = trainer("plain", device)
+    list(straight.epochs())
+    broken = trainer("plain", device)
+    next(broken.epochs())
+    again = trainer("plain", device)
+    again.load_state_dict(broken.state_dict())
+    list(again.epochs())
+    for name, tensor in straight.weights().items():
+        assert torch.equal(tensor, again.weights()[name]), name
+
+
+def test_nothing_crosses_the_bus_in_an_epoch(device):
+    """The data lie on the device, and no batch waits for the host."""
+    made = trainer("plain", device)
+    next(made.epochs())
+    assert made.batches.images.device == next(made.network.parameters()).device
+    assert made.batches.images.device.type == device.partition(":")[0]
+    with no_synchronisation(device):
+        batches = list(made.batches.epoch(2))
+        logits = [made.network(images) for images, _ in batches]
+    assert len(torch.cat(logits)) == len(TRAINING.labels)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_computes_what_the_cpu_computes(name, device):
+    network = build(name, 0.5, seed=1)
+    images = torch.from_numpy(VALIDATION.images)
+    expected = predict_logits(network, images, 50)
+    network.to(device)
+    made = predict_logits(network, images.to(device), 50).cpu()
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
