@@ -86,13 +86,17 @@ def main() -> None:
         trained = [clone.repro_with("epochs", (5, 1)[n % 2]) for n in rounds]
     ratio = median(a / b for a, b in zip(idle, least, strict=True))
     rows = [
-        ["`dvc repro`, nothing to do", f"{median(idle):.2f} s", "-"],
-        ["`dvc repro`, nothing to do, a repository of one stage", f"{median(least):.2f} s", "-"],
-        ["ratio of the two, pair by pair", f"{ratio:.2f}", "1.3"],
+        ["`dvc repro` with nothing to do", f"{median(idle):.2f} s", "-"],
+        [
+            "the same in a repository of one trivial stage",
+            f"{median(least):.2f} s",
+            "-",
+        ],
+        ["ratio of the two (median of pairs)", f"{ratio:.2f}", "1.3"],
         ["`dvc repro` after a new `evaluate.calibration_bins`", f"{median(new):.2f} s", "6 s"],
-        ["the same, of a value that was run before", f"{median(again):.2f} s", "2 s"],
-        ["`train.epochs` of a value that was run before", f"{median(trained):.2f} s", "2 s"],
-        ["memory of the train stage, `lenet`, at most", f"{memory:.2f} GB", "1.5 GB"],
+        ["`evaluate.calibration_bins` run before", f"{median(again):.2f} s", "2 s"],
+        ["`train.epochs` run before", f"{median(trained):.2f} s", "2 s"],
+        ["most memory of the train stage with `lenet`", f"{memory:.2f} GB", "1.5 GB"],
     ]
     files.write({OUTPUT: files.csv_bytes(["what", f"median of {ROUNDS}", "goal"], rows)})
     print(OUTPUT.read_text())

@@ -66,8 +66,8 @@ def record(root: Path) -> pd.DataFrame:
         if not sources.items() <= run.recipe.items():
             continue
         names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
-        if names and (seconds := seconds_of(run)):
-            rows.append(row(names[0], run, seconds))
+        if names:
+            rows.append(row(names[0], run, seconds_of(run)))
     runs = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
     order = {name: number for number, name in enumerate(known)}
     return runs[runs["variant"].isin(order)].sort_values(
@@ -75,7 +75,7 @@ def record(root: Path) -> pd.DataFrame:
     )
 
 
-def row(variant: str, run: Run, seconds: float) -> dict[str, object]:
+def row(variant: str, run: Run, seconds: float | None) -> dict[str, object]:
     """What is recorded of a run."""
     return {
         "variant": variant,
@@ -89,7 +89,7 @@ def row(variant: str, run: Run, seconds: float) -> dict[str, object]:
 
 
 def seconds_of(run: Run) -> float | None:
-    """How long the train stage of a queued run took; None where that is unknown."""
+    """How long the train stage of a queued run took; None where it did not run in one go."""
     command = ["dvc", "queue", "logs", run.name]
     log = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = re.search(r"^trained in ([\d.]+) s", log, re.MULTILINE)
