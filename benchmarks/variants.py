@@ -52,7 +52,10 @@ def recipes(root: Path) -> dict[str, dict[str, str]]:
 
 
 def record(root: Path) -> pd.DataFrame:
-    """The runs of runs.csv, and those of the repository's experiments in place of their like."""
+    """The runs of runs.csv, and those of the repository's experiments in place of their like.
+
+    From the variant with the least to compute to that with the most.
+    """
     known = recipes(root)
     committed = summary.read_run(revisions.resolve("HEAD", root)).recipe.items()
     sources = {path: digest for path, digest in committed if "/" in path}
@@ -67,12 +70,13 @@ def record(root: Path) -> pd.DataFrame:
             continue
         names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
         if names:
-            rows.append(row(names[0], run, seconds_of(run)))
+            found = row(names[0], run, seconds_of(run))
+            # One whose log is gone must not replace what was recorded of it before
+            rows.insert(len(rows) if found["seconds"] else 0, found)
     runs = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
-    order = {name: number for number, name in enumerate(known)}
-    return runs[runs["variant"].isin(order)].sort_values(
-        KEY, key=lambda column: column.map(order) if column.name == "variant" else column
-    )
+    runs = runs[runs["variant"].isin(known)]
+    computed = runs["multiply_adds"] * runs["epochs"]
+    return runs.assign(c=computed).sort_values(["c", *KEY]).drop(columns="c")
 
 
 def row(variant: str, run: Run, seconds: float | None) -> dict[str, object]:
@@ -137,7 +141,8 @@ def text(runs: pd.DataFrame) -> str:
         "## Variants",
         variants_table(runs),
         "Mean ± standard deviation over seeds. Seconds: median of the train stage from a cold "
-        f"start, imports included, on {machines}; runs of one thread went two at a time. The test "
+        f"start, imports included, on {machines}; runs of two threads had the machine to "
+        "themselves, those of one thread shared it with others and could be faster. The test "
         f"accuracy is that of the weights that validation chose, on {TEST_IMAGES:,} images, and "
         "the interval is what so many images allow (Wilson).",
         "## Overheads",
