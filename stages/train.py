@@ -1,9 +1,6 @@
 """Train the network; keep its best and last weights."""
 
-import time
 from pathlib import Path
-
-import psutil
 
 from fashion_mnist import checkpoints, devices, files, splits, stage
 from fashion_mnist.networks import build
@@ -12,14 +9,14 @@ from fashion_mnist.params.model import Model
 from fashion_mnist.params.train import Train
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.randomness import derive
-from fashion_mnist.training.resume import (
-    FOLDER,
-    ResumeFile,
-    fingerprint,
-    forget_recorded,
-    root,
+from fashion_mnist.training.resume import FOLDER, ResumeFile, fingerprint, forget_recorded, root
+from fashion_mnist.training.run import (
+    history_bytes,
+    put_back_on_failure,
+    seconds_since_start,
+    summary,
+    train,
 )
-from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
 from fashion_mnist.training.trainer import Row, Trainer
 from stages import ROOT
 
@@ -60,8 +57,7 @@ def main() -> None:
             }
         )
     resume.finish(last)
-    seconds = time.time() - psutil.Process().create_time()
-    print(f"trained in {seconds:.1f} s from the start of the process")
+    print(f"trained in {seconds_since_start():.1f} s from the start of the process")
 
 
 if __name__ == "__main__":

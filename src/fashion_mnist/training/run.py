@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from tqdm import tqdm
 
 from fashion_mnist import files
@@ -63,6 +64,11 @@ def take_up(make: Callable[[], Trainer], resume: ResumeFile) -> Trainer:
         resume.warn(error)
         return make()
     return trainer
+
+
+def seconds_since_start() -> float:
+    """Seconds since this process began, its imports included."""
+    return time.time() - psutil.Process().create_time()
 
 
 def describe(row: Row, total: int) -> str:
