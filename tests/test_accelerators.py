@@ -26,7 +26,8 @@ def trainer(name, device, **changes):
 
 
 def settings(**changes):
-    return train_settings(**{"epochs": 4, "ema": 0.9, "augment": AUGMENT, **changes})
+    usual = {"epochs": 4, "ema": 0.9, "pruning": 0.3, "augment": AUGMENT}
+    return train_settings(**{**usual, **changes})
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def test_nothing_crosses_the_bus_in_an_epoch(device):
     assert made.batches.images.device.type == device.partition(":")[0]
     with no_synchronisation(device):
         batches = list(made.batches.epoch(2))
-        logits = [made.network(images) for images, _ in batches]
+        logits = [made.network(images) for images, _, _ in batches]
     assert len(torch.cat(logits)) == len(TRAINING.labels)
 
 

@@ -23,8 +23,10 @@ def epoch_of(count, epoch, **changes):
     batches = Batches(numbered(count), train_settings(**changes), CPU)
     made = list(batches.epoch(epoch))
     assert len(made) == len(batches)
-    numbers = torch.cat([images[:, 0, 14, 14] for images, _ in made]) * count
-    return numbers.round().long(), torch.cat([y for _, y in made]), [len(y) for _, y in made]
+    numbers = torch.cat([images[:, 0, 14, 14] for images, _, _ in made]) * count
+    assert torch.equal(numbers.round().long(), torch.cat([index for _, _, index in made]))
+    labels = [labels for _, labels, _ in made]
+    return numbers.round().long(), torch.cat(labels), [len(y) for y in labels]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,13 @@ def test_every_sample_comes_once_and_none_is_dropped(count, size, last):
     assert torch.equal(labels, numbers % 10)
     assert set(sizes[:-1]) <= {size}
     assert sizes[-1] == last
+
+
+def test_an_epoch_of_chosen_samples_has_each_of_them_once():
+    chosen = torch.arange(65) % 3 == 0
+    batches = Batches(numbered(65), train_settings(batch_size=8), CPU)
+    made = torch.cat([index for _, _, index in batches.epoch(1, chosen)])
+    assert made.sort().values.tolist() == chosen.nonzero().flatten().tolist()
 
 
 def test_labels_go_with_their_images_through_every_augmentation():
@@ -54,8 +63,7 @@ def test_an_epoch_can_be_replayed_alone_and_is_unlike_the_others():
 
     def equal(first, second):
         return all(
-            torch.equal(a, c) and torch.equal(b, d)
-            for (a, b), (c, d) in zip(first, second, strict=True)
+            all(map(torch.equal, one, other)) for one, other in zip(first, second, strict=True)
         )
 
     batches = Batches(split(100), train_settings(augment=on), CPU)
@@ -73,7 +81,7 @@ def test_the_order_is_new_in_each_epoch():
 def test_without_augmentation_the_network_sees_the_prepared_images():
     made = split(30)
     batches = Batches(made, train_settings(), CPU)
-    seen = torch.cat([images for images, _ in batches.epoch(1)])
+    seen = torch.cat([images for images, _, _ in batches.epoch(1)])
     expected = torch.from_numpy(made.images)
     assert sorted(x.sum().item() for x in seen) == sorted(x.sum().item() for x in expected)
     assert {x.numpy().tobytes() for x in seen} == {x.numpy().tobytes() for x in expected}

@@ -60,6 +60,7 @@ RUNS = {
     "augmentation": {"augment": AUGMENT},
     "alternating": {"augment": {"flip_alternating": True}},
     "smoothing": {"label_smoothing": 0.1, "momentum": 0.0, "optimizer": "sgd"},
+    "pruning": {"pruning": 0.5},
     "bfloat16": {"precision": "bfloat16"},
     "no validation": {"validation": split(0)},
     **{

@@ -34,6 +34,7 @@ class Train(Section):
     step_factor: float = Field(gt=0, le=1)
     label_smoothing: float = Field(ge=0, lt=1)
     ema: float = Field(ge=0, lt=1)
+    pruning: float = Field(ge=0, lt=1)
     augment: Augment
     device: Device
     threads: int = Field(ge=1, le=256)

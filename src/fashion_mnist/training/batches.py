@@ -27,21 +27,29 @@ class Batches:
         self.settings = settings
 
     def __len__(self) -> int:
-        """Batches an epoch; the last one may be smaller, and none is dropped."""
+        """Batches of an epoch of all; the last one may be smaller, and none is dropped."""
         return -(-len(self.labels) // self.settings.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of an epoch: images, float32, n×1×28×28, and labels, int64, n."""
+    def epoch(
+        self, epoch: int, chosen: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Batches of an epoch: images, float32, n×1×28×28, labels and positions, int64, n.
+
+        Positions are those in the split. `chosen`, bool, N, on the device, are the samples that the
+        epoch consists of, all of them by default.
+        """
         size = self.settings.batch_size
-        for images, labels in self._blocks(epoch):
-            yield from zip(images.split(size), labels.split(size), strict=True)
+        for block in self._blocks(epoch, chosen):
+            yield from zip(*(tensor.split(size) for tensor in block), strict=True)
 
     @torch.no_grad()
-    def _blocks(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _blocks(self, epoch: int, chosen: Tensor | None) -> Iterator[tuple[Tensor, ...]]:
         settings, count, device = self.settings, len(self.labels), self.images.device
         order = torch.randperm(
             count, generator=generator(settings.seed, "order", epoch, device), device=device
         )
+        if chosen is not None:
+            order = order[chosen[order]]
         mirrored = draw_mirrored(count, settings.augment, settings.seed, epoch, device)
         source = generator(settings.seed, "augmentation", epoch, device)
         size = max(1, BLOCK // settings.batch_size) * settings.batch_size
@@ -49,4 +57,4 @@ class Batches:
             images = augment(
                 self.images[index], settings.augment, self.black, source, mirrored[index]
             )
-            yield images, self.labels[index]
+            yield images, self.labels[index], index

@@ -32,8 +32,10 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
     return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=fused)
 
 
-def learning_rate(step: int, steps_per_epoch: int, settings: Train) -> float:
+def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:
     """The learning rate of a step, counted from 0 over the whole run.
+
+    An epoch of fewer steps takes fractions of them, so that each ends where it would.
 
     constant: `lr`. step: `lr` times `step_factor` for each `step_epochs` epochs that have passed.
     cosine: linearly up to `lr` over the warm-up, then by half a cosine wave towards zero

@@ -16,6 +16,7 @@ from fashion_mnist.params.train import Train
 from fashion_mnist.splits import Split
 from fashion_mnist.training.batches import Batches
 from fashion_mnist.training.optimisation import learning_rate, make_optimizer
+from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
 
 COLUMNS = (
@@ -28,7 +29,8 @@ COLUMNS = (
 )
 """The columns of the history, one row an epoch, counted from 1. Accuracies are shares of 1, losses
 cross-entropies in nats without label smoothing, means over samples; `train_*` are those of the
-augmented batches as they were trained on. `lr` is that of the epoch's last step."""
+augmented batches as they were trained on, each sample at its weight. `lr` is that of the epoch's
+last step."""
 
 VALIDATION_BATCH = 1000
 
@@ -41,6 +43,7 @@ class Trainer:
 
     Attributes:
         history: a row of `COLUMNS` for each finished epoch.
+        losses: of each training sample when it was last trained on, float32, on the CPU.
         best: weights after the best epoch (see `best_row`), on the CPU.
     """
 
@@ -65,6 +68,7 @@ class Trainer:
         self.batches = Batches(training, settings, device)
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels)
+        self.losses = torch.full((len(training.labels),), math.inf)
         self.history: list[Row] = []
         self.best: Weights = {}
 
@@ -104,37 +108,58 @@ class Trainer:
         """One epoch. Nothing is copied from the device, nor measured, until it is over."""
         settings, network, optimizer = self.settings, self.network, self.optimizer
         device = self.batches.images.device
+        weights = sample_weights(self.losses, settings, epoch)
+        weights = None if weights is None else weights.to(device)
+        chosen = None if weights is None else weights > 0
+        # The schedule goes by the share of the epoch that is over, however many samples it has
         steps = len(self.batches)
+        here = steps if chosen is None else -(-int(chosen.sum()) // settings.batch_size)
         outputs, seen = [], []
         torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
         network.train()
-        for batch, (images, labels) in enumerate(self.batches.epoch(epoch)):
-            lr = learning_rate((epoch - 1) * steps + batch, steps, settings)
+        for batch, (images, labels, index) in enumerate(self.batches.epoch(epoch, chosen)):
+            lr = learning_rate((epoch - 1) * steps + batch * steps / here, steps, settings)
             for group in optimizer.param_groups:
                 group["lr"] = lr
             with self._precision(device):
                 logits = network(images)
-                loss = cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+                loss = self._loss(logits, labels, None if weights is None else weights[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             if self.averaged is not None:
                 self.averaged.update_parameters(network)
             outputs.append(logits.detach())
-            seen.append(labels)
-        # On the CPU: some accelerators have no float64. Without smoothing, as in validation.
-        logits, labels = torch.cat(outputs).cpu().double(), torch.cat(seen).cpu()
+            seen.append(index)
+        order = torch.cat(seen)
+        counts = torch.ones(len(order)) if weights is None else weights[order].cpu()
+        return {**self._measure(epoch, torch.cat(outputs), order, counts), "lr": lr}
+
+    def _loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        smoothing = self.settings.label_smoothing
+        if weights is None:
+            return cross_entropy(logits, labels, label_smoothing=smoothing)
+        losses = cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        return (weights * losses).mean()
+
+    def _measure(self, epoch: int, logits: Tensor, order: Tensor, counts: Tensor) -> Row:
+        """Loss and accuracy of an epoch's samples, of which each counts for `counts`.
+
+        On the CPU: some accelerators have no float64. Without smoothing, as in validation.
+        """
+        logits, labels = logits.cpu().double(), self.batches.labels[order].cpu()
         losses = cross_entropy(logits, labels, reduction="none")
         if not (finite := losses.isfinite()).all():
-            batch = int((~finite).to(torch.uint8).argmax()) // settings.batch_size + 1
+            batch = int((~finite).to(torch.uint8).argmax()) // self.settings.batch_size + 1
             raise UserError(
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
-                f"lower train.lr, which is {settings.lr:g}"
+                f"lower train.lr, which is {self.settings.lr:g}"
             )
+        self.losses[order.cpu()] = losses.float()
+        counts, right = counts.double(), logits.argmax(1) == labels
         return {
-            "train_loss": float(losses.mean()),
-            "train_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
-            "lr": lr,
+            "train_loss": float((losses * counts).sum() / counts.sum()),
+            "train_accuracy": float(counts[right].sum() / counts.sum()),
         }
 
     def _precision(self, device: torch.device) -> AbstractContextManager:
@@ -159,6 +184,7 @@ class Trainer:
             "network": to_cpu(self.network.state_dict()),
             "averaged": None if self.averaged is None else to_cpu(self.averaged.state_dict()),
             "optimizer": to_cpu(self.optimizer.state_dict()),
+            "losses": self.losses,
             "history": self.history,
             "best": self.best,
         }
@@ -171,6 +197,7 @@ class Trainer:
         if self.averaged is not None:
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.losses = state["losses"]
         self.history = state["history"]
         self.best = state["best"]
 
