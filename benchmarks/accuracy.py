@@ -28,10 +28,12 @@ from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 
 NAMES = ("train", "validation", "test")
+CPU = torch.device("cpu")
 
 
-def accuracy(network: nn.Module, split: Split) -> float:
-    logits = predict_logits(network, torch.from_numpy(split.images), 1000)
+def accuracy(network: nn.Module, split: Split, device: torch.device = CPU) -> float:
+    """Share of the split that the network, which is on `device`, gets right."""
+    logits = predict_logits(network, torch.from_numpy(split.images).to(device), 1000).cpu()
     return float((logits.argmax(1) == torch.from_numpy(split.labels)).double().mean())
 
 
@@ -49,7 +51,7 @@ def project(data: list[Split], settings: Train) -> Iterator[nn.Module]:
     """This project's network after each epoch."""
     model = load(Model, "model").model_dump()
     network = build(**model, seed=derive(settings.seed, "weights"))
-    trainer = Trainer(network, *data[:2], settings, torch.device("cpu"))
+    trainer = Trainer(network, *data[:2], settings, CPU)
     for _ in trainer.epochs():
         yield network
 

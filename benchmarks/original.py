@@ -60,13 +60,14 @@ def loader(split: Split) -> DataLoader:
 def train_epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> None:
-    """An epoch as the exercise and most people write it."""
+    """An epoch as the exercise and most people write it, on the network's device."""
     criterion = nn.CrossEntropyLoss()
+    device = next(network.parameters()).device
     network.train()
     total = 0.0
     for images, labels in batches:
         optimizer.zero_grad()
-        loss = criterion(network(images), labels)
+        loss = criterion(network(images.to(device)), labels.to(device))
         loss.backward()
         optimizer.step()
         total += loss.item()

@@ -1,0 +1,66 @@
+"""How long training takes to reach 90, 92 and 94 % on the test set.
+
+    dvc exp run -n best $(cat recipes/best)     # the parameters, and the data that they prepare
+    python benchmarks/time_to_accuracy.py --seeds 3
+
+Trains with the parameters of the workspace on their device. The clock runs from the data's way to
+the device to the end of an epoch and stands still while the test images are classified; validation
+counts, imports do not. Nothing is chosen by these figures.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+from accuracy import NAMES, accuracy
+from machine import processor
+
+from fashion_mnist import devices, splits
+from fashion_mnist.networks import build
+from fashion_mnist.params import load
+from fashion_mnist.params.model import Model
+from fashion_mnist.params.train import Train
+from fashion_mnist.training.randomness import derive
+from fashion_mnist.training.trainer import Trainer
+
+WANTED = (0.90, 0.92, 0.94)
+
+
+def curve(
+    model: Model, settings: Train, data: list[splits.Split], device: torch.device
+) -> list[tuple[float, float]]:
+    """Seconds so far and test accuracy after each epoch."""
+    seconds, points = 0.0, []
+    start = time.perf_counter()
+    network = build(**model.model_dump(), seed=derive(settings.seed, "weights"))
+    trainer = Trainer(network, *data[:2], settings, device)
+    for _ in trainer.epochs():
+        seconds += time.perf_counter() - start
+        points.append((seconds, accuracy(trainer._evaluated, data[2], device)))
+        start = time.perf_counter()
+    return points
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1)
+    model, settings = load(Model, "model"), load(Train, "train")
+    device = devices.use(settings.device, settings.threads)
+    data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
+    print(f"{processor(device)}, {settings.threads} threads, PyTorch {torch.__version__}")
+    print(f"{model.name}, width {model.width:g}, {settings.epochs} epochs, {settings.precision}")
+    last = []
+    for seed in range(parser.parse_args().seeds):
+        points = curve(model, settings.model_copy(update={"seed": seed}), data, device)
+        reached = [next((f"{s:.1f} s" for s, a in points if a >= w), "never") for w in WANTED]
+        found = ", ".join(f"{w:.0%} {when}" for w, when in zip(WANTED, reached, strict=True))
+        print(f"seed {seed}: {found}; {points[-1][1]:.2%} after {points[-1][0]:.1f} s", flush=True)
+        last.append(points[-1][1])
+    spread = f" ± {stdev(last):.2%}" if len(last) > 1 else ""
+    print(f"test accuracy after the last epoch: {mean(last):.2%}{spread}")
+
+
+if __name__ == "__main__":
+    main()
