@@ -47,13 +47,13 @@ def original(data: list[Split], settings: Train) -> Iterator[nn.Module]:
         yield network
 
 
-def project(data: list[Split], settings: Train) -> Iterator[nn.Module]:
-    """This project's network after each epoch."""
+def project(data: list[Split], settings: Train, device: torch.device = CPU) -> Iterator[nn.Module]:
+    """What this project validates after each epoch: its network, or the average of its weights."""
     model = load(Model, "model").model_dump()
     network = build(**model, seed=derive(settings.seed, "weights"))
-    trainer = Trainer(network, *data[:2], settings, CPU)
+    trainer = Trainer(network, *data[:2], settings, device)
     for _ in trainer.epochs():
-        yield network
+        yield trainer._evaluated
 
 
 def test_accuracy(networks: Iterator[nn.Module], data: list[Split]) -> float:

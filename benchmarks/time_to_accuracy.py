@@ -14,31 +14,26 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from accuracy import NAMES, accuracy
+from accuracy import NAMES, accuracy, project
 from machine import processor
 
 from fashion_mnist import devices, splits
-from fashion_mnist.networks import build
 from fashion_mnist.params import load
 from fashion_mnist.params.model import Model
 from fashion_mnist.params.train import Train
-from fashion_mnist.training.randomness import derive
-from fashion_mnist.training.trainer import Trainer
 
 WANTED = (0.90, 0.92, 0.94)
 
 
 def curve(
-    model: Model, settings: Train, data: list[splits.Split], device: torch.device
+    settings: Train, data: list[splits.Split], device: torch.device
 ) -> list[tuple[float, float]]:
     """Seconds so far and test accuracy after each epoch."""
     seconds, points = 0.0, []
     start = time.perf_counter()
-    network = build(**model.model_dump(), seed=derive(settings.seed, "weights"))
-    trainer = Trainer(network, *data[:2], settings, device)
-    for _ in trainer.epochs():
+    for network in project(data, settings, device):
         seconds += time.perf_counter() - start
-        points.append((seconds, accuracy(trainer._evaluated, data[2], device)))
+        points.append((seconds, accuracy(network, data[2], device)))
         start = time.perf_counter()
     return points
 
@@ -53,7 +48,7 @@ def main() -> None:
     print(f"{model.name}, width {model.width:g}, {settings.epochs} epochs, {settings.precision}")
     last = []
     for seed in range(parser.parse_args().seeds):
-        points = curve(model, settings.model_copy(update={"seed": seed}), data, device)
+        points = curve(settings.model_copy(update={"seed": seed}), data, device)
         reached = [next((f"{s:.1f} s" for s, a in points if a >= w), "never") for w in WANTED]
         found = ", ".join(f"{w:.0%} {when}" for w, when in zip(WANTED, reached, strict=True))
         print(f"seed {seed}: {found}; {points[-1][1]:.2%} after {points[-1][0]:.1f} s", flush=True)

@@ -87,10 +87,8 @@ class SpareConv2d(nn.Conv2d):
 class ConvNet(nn.Module):
     """3×3 convolutions with batch normalisation, most of them where the maps are small.
 
-    One at the full 28×28, pooled to 14×14: it sees finer texture than a 4×4 convolution with stride
-    2 does, as fast networks for CIFAR-10 begin (airbench, Jordan, 2024), at a tenth more time. Then
-    twice: a pooled convolution that doubles the channels, to 7×7 and to 3×3, and a block that keeps
-    them.
+    The first sees the full 28×28 and is pooled to 14×14. Then twice: a pooled convolution that
+    doubles the channels, to 7×7 and to 3×3, and a block that keeps them.
     """
 
     def __init__(

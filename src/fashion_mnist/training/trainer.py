@@ -105,7 +105,7 @@ class Trainer:
         return self.network if self.averaged is None else self.averaged.module
 
     def _train(self, epoch: int) -> Row:
-        """One epoch. Nothing is copied from the device, nor measured, until it is over."""
+        """One epoch. No step copies from the device, and nothing is measured until it is over."""
         settings, network, optimizer = self.settings, self.network, self.optimizer
         device = self.batches.images.device
         weights = sample_weights(self.losses, settings, epoch)
