@@ -1,0 +1,68 @@
+"""What the benchmarks say is what they did: same pixels, same data, and a clock that is fair."""
+
+import accuracy
+import numpy as np
+import pytest
+import time_to_accuracy
+import torch
+from original import Images
+from small import images, labels, split, train_settings
+from torch import nn
+
+from fashion_mnist.networks import build
+from fashion_mnist.training.randomness import derive
+from fashion_mnist.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+def test_the_original_sees_the_pixels_that_this_project_sees():
+    assert np.array_equal(Images(split(20)).pixels, images(labels(20)))
+
+
+class Answers(nn.Module):
+    """Predicts one class for every image, whatever the mode."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.weight = nn.Parameter(nn.functional.one_hot(torch.tensor(answer), 10).float())
+
+    def forward(self, batch):
+        return self.weight.expand(len(batch), 10)
+
+
+def test_accuracy_is_the_share_that_is_right():
+    assert accuracy.accuracy(Answers(3), split(40)) == 0.1
+
+
+def test_the_network_that_validation_prefers_is_tested():
+    data = [split(10), split(10), split(30)]
+    data[1].labels[:] = [4, 4, 4, 4, 4, 4, 2, 2, 2, 1]
+    data[2].labels[:] = [2] * 20 + [4] * 9 + [1]
+    assert accuracy.test_accuracy(map(Answers, (2, 4, 1)), data) == 9 / 30
+
+
+def test_the_project_gives_the_average_that_it_validates():
+    data, settings = [split(60), split(20, 1)], train_settings(epochs=2, ema=0.9)
+    trainer = Trainer(build("lenet", seed=derive(settings.seed, "weights")), *data, settings, CPU)
+    for _, network in zip(trainer.epochs(), accuracy.project(data, settings), strict=True):
+        given, expected = network.state_dict(), trainer.weights()
+        assert all(torch.equal(given[name], expected[name]) for name in expected)
+
+
+def test_the_clock_stands_still_while_the_test_images_are_classified(monkeypatch):
+    """An epoch takes 7 s here, a test a thousand."""
+    now = 0.0
+
+    def tick(seconds, result):
+        nonlocal now
+        now += seconds
+        return result
+
+    monkeypatch.setattr(time_to_accuracy.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(
+        time_to_accuracy, "project", lambda *_: (tick(7, network) for network in ("a", "b", "c"))
+    )
+    monkeypatch.setattr(time_to_accuracy, "accuracy", lambda *_: tick(1000, 0.5))
+    points = time_to_accuracy.curve(train_settings(), [split(10)] * 3, CPU)
+    assert points == [(pytest.approx(n), 0.5) for n in (7, 14, 21)]
