@@ -47,10 +47,11 @@ def original(data: list[Split], settings: Train) -> Iterator[nn.Module]:
         yield network
 
 
-def project(data: list[Split], settings: Train, device: torch.device = CPU) -> Iterator[nn.Module]:
+def project(
+    data: list[Split], model: Model, settings: Train, device: torch.device = CPU
+) -> Iterator[nn.Module]:
     """What this project validates after each epoch: its network, or the average of its weights."""
-    model = load(Model, "model").model_dump()
-    network = build(**model, seed=derive(settings.seed, "weights"))
+    network = build(**model.model_dump(), seed=derive(settings.seed, "weights"))
     trainer = Trainer(network, *data[:2], settings, device)
     for _ in trainer.epochs():
         yield trainer._evaluated
@@ -66,13 +67,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     devices.use("cpu", 1)
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
-    settings = load(Train, "train")
+    model, settings = load(Model, "model"), load(Train, "train")
     made: dict[str, list[float]] = {"original": [], "this project": []}
     print("test accuracy of each seed")
     for seed in range(parser.parse_args().seeds):
         with_seed = settings.model_copy(update={"seed": seed})
         made["original"].append(test_accuracy(original(data, with_seed), data))
-        made["this project"].append(test_accuracy(project(data, with_seed), data))
+        made["this project"].append(test_accuracy(project(data, model, with_seed), data))
         print("  ".join(f"{name} {values[-1]:.4f}" for name, values in made.items()), flush=True)
     for name, values in made.items():
         print(f"{name}: {mean(values):.4f} ± {stdev(values):.4f} over {len(values)} seeds")

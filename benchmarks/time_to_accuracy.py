@@ -26,12 +26,12 @@ WANTED = (0.90, 0.92, 0.94)
 
 
 def curve(
-    settings: Train, data: list[splits.Split], device: torch.device
+    model: Model, settings: Train, data: list[splits.Split], device: torch.device
 ) -> list[tuple[float, float]]:
     """Seconds so far and test accuracy after each epoch."""
     seconds, points = 0.0, []
     start = time.perf_counter()
-    for network in project(data, settings, device):
+    for network in project(data, model, settings, device):
         seconds += time.perf_counter() - start
         points.append((seconds, accuracy(network, data[2], device)))
         start = time.perf_counter()
@@ -48,7 +48,7 @@ def main() -> None:
     print(f"{model.name}, width {model.width:g}, {settings.epochs} epochs, {settings.precision}")
     last = []
     for seed in range(parser.parse_args().seeds):
-        points = curve(settings.model_copy(update={"seed": seed}), data, device)
+        points = curve(model, settings.model_copy(update={"seed": seed}), data, device)
         reached = [next((f"{s:.1f} s" for s, a in points if a >= w), "never") for w in WANTED]
         found = ", ".join(f"{w:.0%} {when}" for w, when in zip(WANTED, reached, strict=True))
         print(f"seed {seed}: {found}; {points[-1][1]:.2%} after {points[-1][0]:.1f} s", flush=True)

@@ -2,7 +2,6 @@
 
 import accuracy
 import numpy as np
-import pytest
 import time_to_accuracy
 import torch
 from original import Images
@@ -10,10 +9,13 @@ from small import images, labels, split, train_settings
 from torch import nn
 
 from fashion_mnist.networks import build
+from fashion_mnist.params import load
+from fashion_mnist.params.model import Model
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 
 CPU = torch.device("cpu")
+MODEL = load(Model, "model")
 
 
 def test_the_original_sees_the_pixels_that_this_project_sees():
@@ -44,8 +46,11 @@ def test_the_network_that_validation_prefers_is_tested():
 
 def test_the_project_gives_the_average_that_it_validates():
     data, settings = [split(60), split(20, 1)], train_settings(epochs=2, ema=0.9)
-    trainer = Trainer(build("lenet", seed=derive(settings.seed, "weights")), *data, settings, CPU)
-    for _, network in zip(trainer.epochs(), accuracy.project(data, settings), strict=True):
+    trainer = Trainer(
+        build(**MODEL.model_dump(), seed=derive(settings.seed, "weights")), *data, settings, CPU
+    )
+    networks = accuracy.project(data, MODEL, settings)
+    for _, network in zip(trainer.epochs(), networks, strict=True):
         given, expected = network.state_dict(), trainer.weights()
         assert all(torch.equal(given[name], expected[name]) for name in expected)
 
@@ -64,5 +69,5 @@ def test_the_clock_stands_still_while_the_test_images_are_classified(monkeypatch
         time_to_accuracy, "project", lambda *_: (tick(7, network) for network in ("a", "b", "c"))
     )
     monkeypatch.setattr(time_to_accuracy, "accuracy", lambda *_: tick(1000, 0.5))
-    points = time_to_accuracy.curve(train_settings(), [split(10)] * 3, CPU)
-    assert points == [(pytest.approx(n), 0.5) for n in (7, 14, 21)]
+    points = time_to_accuracy.curve(MODEL, train_settings(), [split(10)] * 3, CPU)
+    assert points == [(n, 0.5) for n in (7, 14, 21)]
