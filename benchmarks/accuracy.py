@@ -17,13 +17,14 @@ from original import Original, loader, train_epoch
 from scipy.stats import ttest_ind
 from torch import nn
 
-from fashion_mnist import devices, splits
-from fashion_mnist.inference import predict_logits
-from fashion_mnist.networks import build
-from fashion_mnist.params import load
-from fashion_mnist.params.model import Model
-from fashion_mnist.params.train import Train
-from fashion_mnist.splits import Split
+from fashion_mnist.model import devices
+from fashion_mnist.model.inference import predict_logits
+from fashion_mnist.model.networks import build
+from fashion_mnist.model.parameters import Model
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 

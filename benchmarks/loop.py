@@ -20,10 +20,11 @@ from machine import processor
 from original import BATCH_SIZE, Original, loader, train_epoch
 from torch.utils.data import DataLoader, TensorDataset
 
-from fashion_mnist import devices, splits
-from fashion_mnist.networks import build, multiply_adds
-from fashion_mnist.params import load
-from fashion_mnist.params.train import Train
+from fashion_mnist.model import devices
+from fashion_mnist.model.networks import build, multiply_adds
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.trainer import Trainer
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from fashion_mnist.splits import Split
+from fashion_mnist.pipeline.splits import Split
 
 BATCH_SIZE = 64
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from fashion_mnist import files
+from fashion_mnist.pipeline import files
 
 OUTPUT = Path(__file__).parent / "overheads.csv"
 ROUNDS = 5

@@ -17,10 +17,11 @@ import torch
 from accuracy import NAMES, accuracy, project
 from machine import processor
 
-from fashion_mnist import devices, splits
-from fashion_mnist.params import load
-from fashion_mnist.params.model import Model
-from fashion_mnist.params.train import Train
+from fashion_mnist.model import devices
+from fashion_mnist.model.parameters import Model
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.training.parameters import Train
 
 WANTED = (0.90, 0.92, 0.94)
 

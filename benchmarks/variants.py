@@ -18,12 +18,12 @@ import pandas as pd
 from machine import processor
 from ruamel.yaml import YAML
 
-from fashion_mnist import files
 from fashion_mnist.comparison import revisions, summary
 from fashion_mnist.comparison.summary import Run, flat, spread
 from fashion_mnist.comparison.tables import table
-from fashion_mnist.errors import UserError
 from fashion_mnist.evaluation.metrics import wilson_interval
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs.csv"

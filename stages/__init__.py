@@ -20,6 +20,6 @@ if sys.argv[0] == "-m":  # as it is while `python -m stages.<name>` imports this
     # Ctrl-C while torch is imported is no defect with a traceback; stage.run takes over.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
-from fashion_mnist import stage  # noqa: E402, once the path is right
+from fashion_mnist.pipeline.parent import end_with_dvc  # noqa: E402, once the path is right
 
-stage.end_with_dvc()
+end_with_dvc()

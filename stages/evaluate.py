@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from fashion_mnist import checkpoints, devices, files, splits, stage
 from fashion_mnist.evaluation import figures, metrics
-from fashion_mnist.inference import predict_logits, predict_logits_flipped
-from fashion_mnist.params import load
-from fashion_mnist.params.evaluate import Evaluate
-from fashion_mnist.training.resume import FOLDER, forget_recorded, root
+from fashion_mnist.evaluation.parameters import Evaluate
+from fashion_mnist.model import checkpoints, devices
+from fashion_mnist.model.inference import predict_logits, predict_logits_flipped
+from fashion_mnist.pipeline import files, splits, stage, states
+from fashion_mnist.pipeline.parameters import load
 
 TEST = Path("data/prepared/test.safetensors")
 CHECKPOINT = Path("checkpoints/best.safetensors")
@@ -17,7 +17,7 @@ CHECKPOINT = Path("checkpoints/best.safetensors")
 
 def main() -> None:
     """Write metrics, predictions, tables for plots, and a picture."""
-    forget_recorded(root() / FOLDER)  # DVC has recorded the training by now
+    states.forget_recorded(states.folder())  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
     device = devices.use(settings.device, settings.threads)
     network, test = checkpoints.read(CHECKPOINT), splits.read(TEST)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fashion_mnist import stage
+from fashion_mnist.data.parameters import Fetch
 from fashion_mnist.data.raw import fetch_into
-from fashion_mnist.params import load
-from fashion_mnist.params.fetch import Fetch
+from fashion_mnist.pipeline import stage
+from fashion_mnist.pipeline.parameters import load
 
 
 def main() -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from fashion_mnist import files, splits, stage
 from fashion_mnist.data.idx import read_pair
+from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.data.preparation import make_splits
-from fashion_mnist.params import load
-from fashion_mnist.params.prepare import Prepare
+from fashion_mnist.pipeline import files, splits, stage
+from fashion_mnist.pipeline.parameters import load
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")

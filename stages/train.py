@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from fashion_mnist import checkpoints, devices, files, splits, stage
-from fashion_mnist.networks import build
-from fashion_mnist.params import load
-from fashion_mnist.params.model import Model
-from fashion_mnist.params.train import Train
+from fashion_mnist.model import checkpoints, devices
+from fashion_mnist.model.networks import build
+from fashion_mnist.model.parameters import Model
+from fashion_mnist.pipeline import files, splits, stage, states
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.pipeline.parent import repository
 from fashion_mnist.training.board import Board
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
-from fashion_mnist.training.resume import FOLDER, ResumeFile, fingerprint, forget_recorded, root
+from fashion_mnist.training.resume import ResumeFile, fingerprint
 from fashion_mnist.training.run import (
     history_bytes,
     put_back_on_failure,
@@ -32,9 +34,9 @@ def main() -> None:
     network = model.model_dump()
     data = [splits.read(path) for path in DATA]
     parameters = {**network, **settings.model_dump(), "device": str(device)}
-    forget_recorded(root() / FOLDER)  # `dvc repro -f` of a recorded run trains it again
-    resume = ResumeFile(root() / FOLDER, fingerprint(parameters, DATA, ROOT))
-    board = Board(root()) if settings.tensorboard else None
+    states.forget_recorded(states.folder())  # `dvc repro -f` of a recorded run trains it again
+    resume = ResumeFile(states.folder(), fingerprint(parameters, DATA, ROOT))
+    board = Board(repository()) if settings.tensorboard else None
 
     def make() -> Trainer:
         seed = derive(settings.seed, "weights")

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from fashion_mnist import cli, stage
+from fashion_mnist import cli
+from fashion_mnist.pipeline import stage
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

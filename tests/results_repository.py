@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashion_mnist import files
-from fashion_mnist.classes import LABELS
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.classes import LABELS
 
 PROJECT = Path(__file__).resolve().parent.parent
 IDENTITY = {

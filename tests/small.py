@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from fashion_mnist import stage
 from fashion_mnist.data.idx import FILES
 from fashion_mnist.data.preparation import normalise
-from fashion_mnist.params.train import Train
-from fashion_mnist.splits import Split
+from fashion_mnist.pipeline import stage
+from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.training.parameters import Train
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARAMS = PROJECT / "params.yaml"

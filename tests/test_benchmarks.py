@@ -8,9 +8,9 @@ from original import Images
 from small import images, labels, split, train_settings
 from torch import nn
 
-from fashion_mnist.networks import build
-from fashion_mnist.params import load
-from fashion_mnist.params.model import Model
+from fashion_mnist.model.networks import build
+from fashion_mnist.model.parameters import Model
+from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 

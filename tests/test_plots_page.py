@@ -14,7 +14,7 @@ import results_repository
 import yaml
 from results_repository import PROJECT
 
-from fashion_mnist.classes import LABELS
+from fashion_mnist.pipeline.classes import LABELS
 
 COLOURS = {"workspace": "#945dd6", "main": "#13adc7"}
 """DVC's, in the order of `dvc plots diff main`."""

@@ -8,7 +8,8 @@ import variants
 from ruamel.yaml import YAML
 from small import PROJECT, params_text
 
-from fashion_mnist.params.file import load_file
+from fashion_mnist.pipeline.parameters import load
+from stages.check import File
 
 RECIPES = sorted((PROJECT / "recipes").iterdir())
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ def test_a_recipe_is_what_dvc_takes_and_check_accepts(recipe, tmp_path):
     values = {key: YAML(typ="safe").load(value) for key, value in changes.items()}
     path = tmp_path / "params.yaml"
     path.write_text(params_text(**values))
-    load_file(path)
+    load(File, path=path)
     assert params_text(**values) != params_text()
 
 

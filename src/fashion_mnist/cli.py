@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from fashion_mnist import stage
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline import stage
+from fashion_mnist.pipeline.errors import UserError
 
 
 def main() -> None:
@@ -156,8 +156,8 @@ def report(arguments: argparse.Namespace) -> None:
 
 def draw(arguments: argparse.Namespace) -> None:
     """Write a PNG for each plot into a folder."""
-    from fashion_mnist import files
     from fashion_mnist.comparison import revisions
+    from fashion_mnist.pipeline import files
     from fashion_mnist.report import charts, dvc_output
 
     root, base = revisions.find_root(), arguments.base

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_mnist.data.idx import parse_images, parse_labels, read_pair
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 TWO_IMAGES = (
     b"\x00\x00\x08\x03" b"\x00\x00\x00\x02" b"\x00\x00\x00\x1c" b"\x00\x00\x00\x1c"

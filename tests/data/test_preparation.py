@@ -6,9 +6,9 @@ import small
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.data.preparation import hold_out, make_splits, normalise, statistics
-from fashion_mnist.errors import UserError
-from fashion_mnist.params.prepare import Prepare
+from fashion_mnist.pipeline.errors import UserError
 
 FIXED = {"validation_size": 2, "seed": 0, "normalisation": "fixed", "mean": 0.5, "std": 0.5}
 

@@ -12,7 +12,7 @@ from small import contents, write_idx
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
 from fashion_mnist.data.raw import fetch_into
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("alone")
 

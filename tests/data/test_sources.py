@@ -11,7 +11,7 @@ from torchvision.datasets import FashionMNIST
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -267,8 +267,9 @@ def test_a_relative_folder_is_the_repositorys_also_in_a_copy(tmp_path, monkeypat
     """DVC names the repository in DVC_ROOT where it runs an experiment in a copy."""
     (tmp_path / "repository").mkdir()
     write(tmp_path / "repository/own", content)
-    (tmp_path / "copy").mkdir()
-    monkeypatch.chdir(tmp_path / "copy")
+    copy = tmp_path / "repository/.dvc/tmp/exps/standalone/one"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
     monkeypatch.setenv("FASHION_MNIST_DIR", "own")
     (_, first), *_ = sources.sources()

@@ -17,7 +17,7 @@ DIE_WHILE_WRITING = """
 import os, runpy, sys
 import stages
 from pathlib import Path
-from fashion_mnist import files
+from fashion_mnist.pipeline import files
 stage, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 replace = Path.replace
 opened = Path.open

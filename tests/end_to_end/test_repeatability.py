@@ -2,7 +2,7 @@
 
 import pytest
 
-from fashion_mnist.networks import NETWORKS
+from fashion_mnist.model.networks import NETWORKS
 
 SCHEDULES = ("constant", "cosine", "onecycle", "step")
 

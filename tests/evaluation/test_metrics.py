@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from fashion_mnist import files
-from fashion_mnist.classes import CLASSES, LABELS
-from fashion_mnist.errors import UserError
 from fashion_mnist.evaluation import metrics
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.classes import CLASSES, LABELS
+from fashion_mnist.pipeline.errors import UserError
 
 
 def made(labels, predicted, confidence=0.9):

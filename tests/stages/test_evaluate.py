@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from fashion_mnist import checkpoints, splits
-from fashion_mnist.classes import LABELS
+from fashion_mnist.model import checkpoints
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.classes import LABELS
 from stages import evaluate as stage
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import contents
 
-from fashion_mnist import splits
 from fashion_mnist.data.idx import FILES
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.errors import UserError
 from stages import prepare
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from small import contents, copy_project, run_stage
 
-from fashion_mnist import devices, splits
+from fashion_mnist.model import devices
+from fashion_mnist.pipeline import splits
 from stages import train as stage
 
 
@@ -105,15 +106,18 @@ def test_a_damaged_state_is_named_and_the_run_starts_afresh(fresh, finished, siz
 
 def test_the_state_lies_where_dvc_says(fresh, tmp_path, monkeypatch):
     """A temporary copy's state is found by the next copy."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
+    repository = tmp_path / "repository"
+    copies = repository / ".dvc/tmp/exps/standalone"
+    copies.mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(repository))
     assert fresh.run("prepare")[0] == 0
-    again = fresh.copy(tmp_path / "again")
-    killed_after(fresh, 2)
-    assert contents(fresh.path / ".resume") == {}
+    first, again = fresh.copy(copies / "first"), fresh.copy(copies / "again")
+    killed_after(first, 2)
+    assert contents(first.path / ".resume") == {}
     status, printed = again.run("train")
     assert status == 0
     assert "taking up the run after epoch 2" in printed
-    assert contents(tmp_path / "repository/.resume") == {}
+    assert contents(repository / ".resume") == {}
 
 
 def test_a_run_without_validation(fresh):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from small import split, train_settings
 
-from fashion_mnist.splits import Split
+from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.batches import Batches
 
 CPU = torch.device("cpu")

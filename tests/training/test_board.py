@@ -5,7 +5,7 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.trainer import COLUMNS
 

@@ -5,7 +5,7 @@ import torch
 from small import split, train_settings
 from torch.nn.functional import cross_entropy
 
-from fashion_mnist.networks import build
+from fashion_mnist.model.networks import build
 from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.trainer import Trainer
 

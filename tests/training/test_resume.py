@@ -11,9 +11,10 @@ import pytest
 import torch
 from small import contents, split, train_settings
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.networks import NETWORKS, build
-from fashion_mnist.training.resume import ResumeFile, fingerprint, forget_recorded, root
+from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.states import forget_recorded
+from fashion_mnist.training.resume import ResumeFile, fingerprint
 from fashion_mnist.training.run import history_bytes, put_back_on_failure, summary, train
 from fashion_mnist.training.trainer import Trainer
 
@@ -269,14 +270,6 @@ def test_deleting_takes_the_runs_own_state_and_those_of_long_ago(tmp_path):
     ResumeFile(tmp_path, "mine").delete()
     assert list(contents(tmp_path)) == ["recent.pt"]
     ResumeFile(tmp_path, "mine").delete()  # another run of it was faster
-
-
-def test_copies_of_the_repository_share_the_folder(monkeypatch, tmp_path):
-    """A killed experiment is taken up by the next one, which runs in another copy."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert root() == tmp_path
-    monkeypatch.delenv("DVC_ROOT")
-    assert root().resolve() == root().cwd()
 
 
 # What a run leaves

@@ -11,9 +11,9 @@ from small import split, train_settings
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.networks import NETWORKS, build
-from fashion_mnist.splits import Split
+from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.trainer import COLUMNS, Trainer, best_row
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fashion_mnist.comparison.revisions import Revision
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 METRICS = ("metrics/evaluate.json", "metrics/train.json")
 PREDICTIONS = "plots/predictions.csv"

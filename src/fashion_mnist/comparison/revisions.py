@@ -9,7 +9,7 @@ from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 from dvc.repo.experiments.utils import exp_refs
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 WORKSPACE = "workspace"
 """What DVC calls the files that lie in the working folder."""

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML, YAMLError
 from fashion_mnist.comparison.results import Metrics, read_metrics
 from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.comparison.tables import ABSENT, table
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 SEED = "train.seed"
 STAGES = ("prepare", "train", "evaluate")

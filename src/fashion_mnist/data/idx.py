@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_mnist.classes import CLASSES
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.classes import CLASSES
+from fashion_mnist.pipeline.errors import UserError
 
 FILES = {
     "train_images": "train-images-idx3-ubyte",

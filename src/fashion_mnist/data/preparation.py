@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.params.prepare import Prepare
-from fashion_mnist.splits import Split
+from fashion_mnist.data.parameters import Prepare
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Split
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Images, uint8, N×28×28, and labels, uint8, N."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fashion_mnist import files
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES, sha256
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
 
 
 def fetch_into(folder: Path, digests: Mapping[str, str], report: Callable[[str], None]) -> None:

@@ -18,7 +18,8 @@ from http.client import HTTPException
 from pathlib import Path
 
 from fashion_mnist.data.idx import FILES, sha256
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.parent import repository
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
@@ -69,7 +70,7 @@ def sources() -> list[tuple[str, Callable[[], Content]]]:
     own: list[tuple[str, Callable[[], Content]]] = []
     if named:
         # Relative to the repository, also where DVC runs an experiment in a copy of it.
-        folder = Path(os.environ.get("DVC_ROOT", "."), named)
+        folder = repository() / named
         own = [(f"FASHION_MNIST_DIR={named}", lambda: read_folder(folder))]
     return [
         *own,

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fashion_mnist.classes import CLASSES
+from fashion_mnist.pipeline.classes import CLASSES
 
 GAP = 2  # pixels between cells
 

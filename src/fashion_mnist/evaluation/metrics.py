@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from fashion_mnist.classes import CLASSES, LABELS
-from fashion_mnist.errors import UserError
-from fashion_mnist.files import Value
+from fashion_mnist.pipeline.classes import CLASSES, LABELS
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.files import Value
 
 CLASS_COUNT = len(CLASSES)
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 SCALE = 1.5
 """Pixels for each of Vega's, so that small text stays legible."""

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fashion_mnist.comparison.revisions import WORKSPACE
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 PRECISION = "8"
 """Decimals. Metrics have six significant digits: of a change from 1.2e-5 to 1.3e-5 some remain."""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashion_mnist import files
 from fashion_mnist.comparison import rendering
 from fashion_mnist.comparison.compare import compare
 from fashion_mnist.comparison.results import read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.report import charts, dvc_output
 from fashion_mnist.report.markdown import details, picture, shorten
 

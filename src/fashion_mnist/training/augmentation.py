@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
-from fashion_mnist.params.train import Augment
+from fashion_mnist.training.parameters import Augment
 from fashion_mnist.training.randomness import generator
 
 

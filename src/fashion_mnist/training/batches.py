@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from fashion_mnist.params.train import Train
-from fashion_mnist.splits import Split
+from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.augmentation import augment, draw_mirrored
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import generator
 
 BLOCK = 1024  # images that are augmented at a time: few large operations, and still in the cache

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training.trainer import Row
 
 FOLDER = "tensorboard"

@@ -4,7 +4,7 @@ import math
 
 from torch import nn, optim
 
-from fashion_mnist.params.train import Train
+from fashion_mnist.training.parameters import Train
 
 FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
 

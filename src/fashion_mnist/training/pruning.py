@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from fashion_mnist.params.train import Train
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import generator
 
 PRUNED = 7 / 8

@@ -13,20 +13,10 @@ from typing import Any
 
 import torch
 
-from fashion_mnist import files
+from fashion_mnist.pipeline import files
 
-FOLDER = ".resume"
 FORGET_AFTER_DAYS = 30
 PARTS = ("parameters", "data", "code")
-
-
-def root() -> Path:
-    """The repository whose resume folder is used.
-
-    DVC runs queued and temporary experiments in a copy and names the repository in DVC_ROOT, so
-    that an experiment that was killed is taken up when it is started again, in another copy.
-    """
-    return Path(os.environ.get("DVC_ROOT", "."))
 
 
 def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path) -> str:
@@ -56,14 +46,6 @@ def loaded_modules(checkout: Path) -> set[Path]:
     ]
     paths = {Path(m.__file__).resolve() for m in modules if getattr(m, "__file__", None)}
     return {path for path in paths if path.is_relative_to(checkout)}
-
-
-def forget_recorded(folder: Path, lock: Path = Path("dvc.lock")) -> None:
-    """Remove the states of runs that are over and whose weights `lock` records."""
-    recorded = lock.read_text(encoding="utf-8") if lock.exists() else ""
-    for path in folder.glob("*.*.pt"):
-        if path.name.split(".")[1] in recorded:
-            path.unlink(missing_ok=True)
 
 
 class ResumeFile:

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 from tqdm import tqdm
 
-from fashion_mnist import files
-from fashion_mnist.errors import UserError
-from fashion_mnist.networks import multiply_adds
+from fashion_mnist.model.networks import multiply_adds
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.trainer import COLUMNS, Row, Trainer, best_row
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.inference import predict_logits
-from fashion_mnist.params.train import Train
-from fashion_mnist.splits import Split
+from fashion_mnist.model.inference import predict_logits
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.batches import Batches
 from fashion_mnist.training.optimisation import learning_rate, make_optimizer
+from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
 

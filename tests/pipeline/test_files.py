@@ -12,7 +12,7 @@ import pytest
 import torch
 from small import contents, in_child
 
-from fashion_mnist import files
+from fashion_mnist.pipeline import files
 
 NEW = {"a/one.json": b"new one" * 1000, "b/two.csv": b"new two" * 2000, "b/three": b""}
 

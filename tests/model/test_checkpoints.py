@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from small import images, labels
 
-from fashion_mnist import checkpoints, splits
 from fashion_mnist.data.preparation import normalise
-from fashion_mnist.errors import UserError
-from fashion_mnist.networks import NETWORKS, build
-from fashion_mnist.splits import Split
+from fashion_mnist.model import checkpoints
+from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.resume import ResumeFile
 
 DESCRIPTION = {"name": "lenet", "width": 0.125, "dropout": 0.5}
@@ -48,8 +49,8 @@ def test_a_network_comes_back_with_its_weights(tmp_path, name):
 def test_a_checkpoint_is_the_same_bytes_every_time():
     """c18: also in another process, which hashes its strings differently."""
     code = (
-        "import sys; from fashion_mnist import checkpoints\n"
-        f"from fashion_mnist.networks import build; made = {DESCRIPTION}\n"
+        "import sys; from fashion_mnist.model import checkpoints\n"
+        f"from fashion_mnist.model.networks import build; made = {DESCRIPTION}\n"
         "weights = build(**made, seed=3).state_dict()\n"
         "sys.stdout.buffer.write(checkpoints.to_bytes(weights, made))"
     )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 
 def use(name: str, threads: int) -> torch.device:

@@ -6,8 +6,8 @@ from original import Original
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from fashion_mnist.networks import NETWORKS, build, multiply_adds
-from fashion_mnist.params.model import Model
+from fashion_mnist.model.networks import NETWORKS, build, multiply_adds
+from fashion_mnist.model.parameters import Model
 
 IMAGES = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

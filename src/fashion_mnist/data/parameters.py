@@ -1,10 +1,10 @@
-"""The section `fetch` of params.yaml."""
+"""The sections `fetch` and `prepare` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fashion_mnist.params.section import Section
+from fashion_mnist.pipeline.parameters import Section
 
 Digest = Annotated[
     str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits, lower case")
@@ -35,3 +35,13 @@ class Fetch(Section):
         """The digest of each file by its key: `train_images`, `train_labels` ..."""
         splits = self.sha256.model_dump().items()
         return {f"{split}_{kind}": digest for split, d in splits for kind, digest in d.items()}
+
+
+class Prepare(Section):
+    """How images become tensors, and which of them are held out for validation."""
+
+    validation_size: int = Field(ge=0, lt=60_000)
+    seed: int = Field(ge=0, lt=2**32)
+    normalisation: Literal["fixed", "measured"]
+    mean: float = Field(ge=0, le=1)
+    std: float = Field(ge=0.001, le=1)

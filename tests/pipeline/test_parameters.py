@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from small import PARAMS, params_text
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.params import load
-from fashion_mnist.params.evaluate import Evaluate
-from fashion_mnist.params.file import File, load_file
-from fashion_mnist.params.train import Train
+from fashion_mnist.evaluation.parameters import Evaluate
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.training.parameters import Train
+from stages.check import File
 
 PLAIN = "\n".join(
     line for line in PARAMS.read_text().splitlines() if line and not line.lstrip().startswith("#")
@@ -63,12 +63,12 @@ def refused(tmp_path, text):
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught:
-        load_file(path)
+        load(File, path=path)
     return str(caught.value)
 
 
 def test_the_projects_own_file_is_accepted_and_holds_every_key_of_the_schema():
-    load_file(PARAMS)
+    load(File, path=PARAMS)
     written = YAML(typ="safe").load(PARAMS)
     for path in LEAVES:
         node = written
@@ -217,7 +217,7 @@ def test_an_exponent_needs_no_dot(tmp_path, number):
         text = with_line(key, f"KEY {number}", text=text)
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    params = load_file(path)
+    params = load(File, path=path)
     values = [reduce(getattr, key.split("."), params) for key in floats]
     assert values == [0.5] * len(floats)
     assert {type(value) for value in values} == {float}
@@ -293,9 +293,9 @@ def test_a_file_of_another_shape_is_one_clear_message(tmp_path, text, words):
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "params.yaml").write_bytes(b"train: \xff\n")
     with pytest.raises(UserError, match="not UTF-8"):
-        load_file(tmp_path / "params.yaml")
+        load(File, path=tmp_path / "params.yaml")
     with pytest.raises(UserError, match="no such file"):
-        load_file(tmp_path / "nothing.yaml")
+        load(File, path=tmp_path / "nothing.yaml")
 
 
 def test_a_stage_reads_its_own_section_alone(tmp_path):
@@ -349,7 +349,7 @@ def check_against_dvc(path, key, text):
     path.write_text(with_line(key, "KEY " + text), encoding="utf-8")
     theirs = by_dvc(path)
     try:
-        ours = load_file(path)
+        ours = load(File, path=path)
     except UserError as error:
         if not any(word in str(error) for word in (key, "line", "YAML", "cannot be read")):
             raise AssertionError(f"{error} says not where") from error
@@ -387,7 +387,7 @@ def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
 
 
 def test_the_file_is_read_as_dvc_reads_it_down_to_the_last_key():
-    ours = load_file(PARAMS).model_dump()
+    ours = load(File, path=PARAMS).model_dump()
     assert ours == load_yaml(str(PARAMS))
     assert Path(PARAMS).name == "params.yaml"
 

@@ -1,4 +1,4 @@
-"""What surrounds every stage: exit codes, one message, and an end when DVC is gone."""
+"""What surrounds every stage: exit codes, and one message."""
 
 import errno
 import os
@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 
-import psutil
 import pytest
 from small import copy_project, in_child, run_stage
 
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.errors import UserError
 
 
 def raising(error):
@@ -80,71 +79,6 @@ def test_lines_appear_as_they_are_printed(tmp_path):
     assert (status, printed) == (9, "epoch 1\n")
 
 
-STAGE = """
-import os, sys
-from fashion_mnist import stage
-def main():
-    print(os.getpid())
-    sys.stdin.read()  # until the test is over
-stage.end_with_dvc()
-stage.run(main)
-"""
-STARTER = """
-import subprocess, sys
-subprocess.run({command}, stdin=0)
-"""
-
-
-def start(command, **environment):
-    """A process that starts `command` and waits for it, with pipes to both."""
-    return subprocess.Popen(
-        [sys.executable, "-c", STARTER.format(command=command)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": "src", **environment},
-    )
-
-
-@pytest.mark.parametrize("shell", [False, True], ids=["directly", "through a shell"])
-def test_a_stage_whose_dvc_is_killed_ends_itself(tmp_path, shell):
-    """Issue 5, item 2: the next run must not find it at work; SIGKILL gives DVC no chance."""
-    (tmp_path / "work.py").write_text(STAGE)
-    command = [sys.executable, str(tmp_path / "work.py")]
-    if shell:  # a second command keeps the shell from replacing itself by the first
-        command = ["sh", "-c", f"'{command[0]}' '{command[1]}'; true"]
-    dvc = start(command, DVC_STAGE="train")
-    with dvc.stdin, dvc.stdout:
-        worker = psutil.Process(int(dvc.stdout.readline()))
-        dvc.kill()
-        dvc.wait()
-        psutil.wait_procs([worker], timeout=20)
-        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-
-
-def test_an_orphan_that_was_only_starting_ends_itself(tmp_path):
-    """DVC was killed before the watch began: the first process of the machine is no DVC."""
-    work = tmp_path / "work.py"
-    work.write_text("from fashion_mnist import stage\nstage.end_with_dvc()\nprint('lives on')\n")
-    orphan = (
-        "import os, sys\n"
-        "while os.getppid() == int(sys.argv[1]): pass\n"
-        f"os.execv(sys.executable, [sys.executable, {str(work)!r}])\n"
-    )
-    starter = (
-        "import os, subprocess, sys\n"
-        "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", starter, orphan],
-        env={**os.environ, "DVC_STAGE": "train", "PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert (done.stdout, done.stderr) == ("", "")  # nor has it failed before it could print
-
-
 def test_ctrl_c_while_torch_is_imported_is_no_traceback():
     """The handler is there from the import of the package on, before the seconds of torch's."""
     interrupted = (
@@ -163,7 +97,7 @@ def test_ctrl_c_while_torch_is_imported_is_no_traceback():
 
 def test_any_console_takes_the_output():
     """Windows redirects to a code page that has no arrow."""
-    arrow = "from fashion_mnist import stage\nstage.run(lambda: print('0.86 → 0.89'))\n"
+    arrow = "from fashion_mnist.pipeline import stage\nstage.run(lambda: print('0.86 → 0.89'))\n"
     done = subprocess.run(
         [sys.executable, "-c", arrow],
         env={**os.environ, "PYTHONPATH": "src", "PYTHONIOENCODING": "cp1252"},
@@ -171,17 +105,6 @@ def test_any_console_takes_the_output():
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "0.86 → 0.89".encode())
-
-
-def test_a_stage_started_by_hand_outlives_its_shell(tmp_path):
-    (tmp_path / "work.py").write_text(STAGE)
-    shell = start([sys.executable, str(tmp_path / "work.py")])
-    with shell.stdin, shell.stdout:
-        worker = psutil.Process(int(shell.stdout.readline()))
-        shell.kill()
-        shell.wait()
-        assert worker.is_running()
-    worker.wait(timeout=20)  # its input has ended
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 from small import split, train_settings
 
-from fashion_mnist import devices
-from fashion_mnist.inference import predict_logits
-from fashion_mnist.networks import NETWORKS, build
+from fashion_mnist.model import devices
+from fashion_mnist.model.inference import predict_logits
+from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.run import history_bytes, train
 from fashion_mnist.training.trainer import Trainer

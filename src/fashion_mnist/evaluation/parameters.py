@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from fashion_mnist.params.device import Device
-from fashion_mnist.params.section import Section
+from fashion_mnist.model.parameters import Device
+from fashion_mnist.pipeline.parameters import Section
 
 
 class Evaluate(Section):

@@ -1,19 +1,11 @@
-"""What every stage has around its work: exit codes, and an end when DVC is gone."""
+"""What every stage and command has around its work: signals, messages and exit codes."""
 
 import errno
-import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
 
-import psutil
-
-from fashion_mnist.errors import UserError
-
-SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh", "cmd.exe", "powershell.exe"}
-ORPHAN_POLL_SECONDS = 0.2
+from fashion_mnist.pipeline.errors import UserError
 
 MENDABLE = {
     errno.EACCES: "",
@@ -56,47 +48,3 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-
-
-def end_with_dvc() -> None:
-    """End this process at once when the DVC that started it is gone; without DVC, do nothing.
-
-    Nobody would record what the stage still writes, and the next run would work beside it. A thread
-    watches DVC and the shell between the two, from before the seconds that importing torch takes.
-    """
-    if "DVC_STAGE" not in os.environ:
-        return
-    parent, chain = os.getppid(), _starter()
-
-    def watch() -> None:
-        while all(_is_alive(process) for process in chain) and os.getppid() == parent:
-            time.sleep(ORPHAN_POLL_SECONDS)
-        os._exit(1)
-
-    if not chain or _is_init(chain[-1]):
-        os._exit(1)
-    threading.Thread(target=watch, daemon=True, name="watch DVC").start()
-
-
-def _starter() -> list[psutil.Process]:
-    """The process that started this one, preceded by any shell between the two."""
-    chain = []
-    for process in psutil.Process().parents():
-        chain.append(process)
-        if process.name() not in SHELLS:
-            break
-    return chain
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _is_init(process: psutil.Process) -> bool:
-    """Whether it is a process that adopts orphans, and not DVC as the first one of a container."""
-    command = " ".join(process.cmdline())
-    first = process.pid == 1 and "dvc" not in command and "python" not in command
-    return first or process.name() == "systemd"

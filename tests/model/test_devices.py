@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fashion_mnist import devices
-from fashion_mnist.errors import UserError
-from fashion_mnist.params.evaluate import Evaluate
+from fashion_mnist.evaluation.parameters import Evaluate
+from fashion_mnist.model import devices
+from fashion_mnist.pipeline.errors import UserError
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d, pad, relu
 
-from fashion_mnist.classes import CLASSES
-from fashion_mnist.inference import predict_logits
+from fashion_mnist.model.inference import predict_logits
+from fashion_mnist.pipeline.classes import CLASSES
 
 
 def build(name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0) -> nn.Module:

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from fashion_mnist.params.device import Device
-from fashion_mnist.params.section import Section
+from fashion_mnist.model.parameters import Device
+from fashion_mnist.pipeline.parameters import Section
 
 
 class Augment(Section):

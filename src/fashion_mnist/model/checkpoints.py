@@ -9,8 +9,8 @@ import safetensors
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.networks import build
+from fashion_mnist.model.networks import build
+from fashion_mnist.pipeline.errors import UserError
 
 KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
 VERSION = 1
@@ -21,7 +21,7 @@ def to_bytes(weights: Mapping[str, Tensor], network: Mapping[str, Any]) -> bytes
 
     Args:
         weights: a network's state.
-        network: what `fashion_mnist.networks.build` takes: name, width, dropout.
+        network: what `fashion_mnist.model.networks.build` takes: name, width, dropout.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     description = json.dumps({"version": VERSION, "network": dict(network)}, sort_keys=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fashion_mnist.inference import predict_logits, predict_logits_flipped
-from fashion_mnist.networks import NETWORKS, build
+from fashion_mnist.model.inference import predict_logits, predict_logits_flipped
+from fashion_mnist.model.networks import NETWORKS, build
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import numpy as safetensors_numpy
 
-from fashion_mnist.classes import CLASSES
-from fashion_mnist.errors import UserError
+from fashion_mnist.pipeline.classes import CLASSES
+from fashion_mnist.pipeline.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from fashion_mnist.errors import UserError
-from fashion_mnist.params.section import Section
+from fashion_mnist.pipeline.errors import UserError
 
 PATH = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml: strict types, finite numbers, no unknown key, no default."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
 
 S = TypeVar("S", bound=Section)
 

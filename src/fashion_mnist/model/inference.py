@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fashion_mnist.classes import CLASSES
+from fashion_mnist.pipeline.classes import CLASSES
 
 
 def predict_logits(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:

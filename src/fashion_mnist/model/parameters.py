@@ -1,0 +1,23 @@
+"""The section `model` of params.yaml, and how other sections name a device."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fashion_mnist.pipeline.parameters import Section
+
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|cpu|(cuda|mps|xpu|mtia|hpu)(:\d+)?)$",
+        description="auto, cpu, cuda, mps, xpu, or one of several such as cuda:1",
+    ),
+]
+
+
+class Model(Section):
+    """Which network is trained."""
+
+    name: Literal["lenet", "plain", "resnet"]
+    width: float = Field(ge=0.125, le=16)
+    dropout: float = Field(ge=0, lt=1)
