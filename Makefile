@@ -25,7 +25,7 @@ install: .venv/installed ## make .venv with the tested versions of everything
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,tensorboard]'
+	$(BIN)/python -m pip install -q --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,export,search,tensorboard]'
 	@touch $@
 
 repro: install ## from the data set's files to a tested network: run the stages that have changed
@@ -71,9 +71,10 @@ pictures: install ## draw the pictures of the README from the results in the wor
 	fashion-mnist draw docs/pictures
 	cd docs/pictures && rm accuracy.png history.png reliability.png
 
-lint: install ## check style and formatting
+lint: install ## check style, formatting and types
 	ruff check .
 	ruff format --check .
+	mypy
 
 format: install ## mend style and formatting
 	ruff check --fix .
