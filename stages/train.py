@@ -22,7 +22,8 @@ from fashion_mnist.training.run import (
 from fashion_mnist.training.trainer import Row, Trainer
 from stages import ROOT
 
-DATA = [Path(f"data/prepared/{name}.safetensors") for name in ("train", "validation")]
+TRAINING = Path("data/prepared/train.safetensors")
+VALIDATION = Path("data/prepared/validation.safetensors")
 HISTORY = Path("plots/history.csv")
 
 
@@ -32,15 +33,15 @@ def main() -> None:
     device = devices.use(settings.device, settings.threads)
     print(f"training {model.name} on {device}")
     network = model.model_dump()
-    data = [splits.read(path) for path in DATA]
+    training, validation = splits.read(TRAINING), splits.read(VALIDATION)
     parameters = {**network, **settings.model_dump(), "device": str(device)}
     states.forget_recorded(states.folder())  # `dvc repro -f` of a recorded run trains it again
-    resume = ResumeFile(states.folder(), fingerprint(parameters, DATA, ROOT))
+    resume = ResumeFile(states.folder(), fingerprint(parameters, [TRAINING, VALIDATION], ROOT))
     board = Board(repository()) if settings.tensorboard else None
 
     def make() -> Trainer:
         seed = derive(settings.seed, "weights")
-        return Trainer(build(**network, seed=seed), *data, settings, device)
+        return Trainer(build(**network, seed=seed), training, validation, settings, device)
 
     def on_epoch(history: list[Row]) -> None:
         files.write({HISTORY: history_bytes(history)})

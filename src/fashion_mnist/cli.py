@@ -5,9 +5,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 from fashion_mnist.pipeline import stage
 from fashion_mnist.pipeline.errors import UserError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main() -> None:
@@ -31,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _add_compare(commands: argparse._SubParsersAction) -> None:
+def _add_compare(commands: Commands) -> None:
     command = commands.add_parser(
         "compare",
         help="whether B is better than A on the test split",
@@ -45,7 +48,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(run=compare)
 
 
-def _add_summarize(commands: argparse._SubParsersAction) -> None:
+def _add_summarize(commands: Commands) -> None:
     command = commands.add_parser(
         "summarize",
         help="mean and spread of each variant over its seeds",
@@ -67,7 +70,7 @@ def _add_summarize(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(run=summarize)
 
 
-def _add_report(commands: argparse._SubParsersAction) -> None:
+def _add_report(commands: Commands) -> None:
     command = commands.add_parser(
         "report",
         help="report.md and its pictures for a pull request",
@@ -77,7 +80,7 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(run=report)
 
 
-def _add_draw(commands: argparse._SubParsersAction) -> None:
+def _add_draw(commands: Commands) -> None:
     command = commands.add_parser(
         "draw",
         help="the plots of `dvc plots` as PNGs",
@@ -173,6 +176,6 @@ def draw(arguments: argparse.Namespace) -> None:
 
 def _metrics(path: Path) -> dict[str, float]:
     try:
-        return json.loads(path.read_text())
+        return dict(json.loads(path.read_text()))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None

@@ -1,6 +1,8 @@
 """A comparison as text, as Markdown and as JSON."""
 
 import json
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
@@ -80,6 +82,6 @@ def as_json(comparison: Comparison, metrics: pd.DataFrame) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _records(frame: pd.DataFrame, key: str) -> list[dict]:
+def _records(frame: pd.DataFrame, key: str) -> list[dict[Hashable, Any]]:
     named = frame.rename_axis(key).reset_index()
     return named.astype(object).where(named.notna(), None).to_dict("records")

@@ -90,7 +90,7 @@ def _correlation(pairs: Pairs) -> float:
     )
     if margins == 0:
         return 0.0
-    numerator = pairs.both * pairs.neither - pairs.only_new * pairs.only_old
+    numerator: float = pairs.both * pairs.neither - pairs.only_new * pairs.only_old
     if numerator > 0:
         numerator = max(numerator - pairs.count / 2, 0)
     return numerator / sqrt(margins)

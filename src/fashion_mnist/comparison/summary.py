@@ -5,8 +5,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from fashion_mnist.comparison.results import Metrics, read_metrics
 from fashion_mnist.comparison.revisions import Revision
@@ -89,7 +91,7 @@ def summarize(runs: Sequence[Run]) -> list[Variant]:
 
     A run that was made twice, as an experiment and as the commit that applied it, counts once.
     """
-    groups: dict[str, dict[tuple, Run]] = {}
+    groups: dict[str, dict[tuple[float | None, ...], Run]] = {}
     for run in runs:
         same = groups.setdefault(json.dumps(run.recipe, sort_keys=True), {})
         same.setdefault((run.seed, *(run.metrics.get(figure) for figure in FIGURES)), run)
@@ -122,7 +124,7 @@ def _names(recipes: Sequence[dict[str, str]]) -> list[str]:
     ]
 
 
-def flat(section: dict, prefix: str = "") -> dict[str, str]:
+def flat(section: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested parameters by dotted key, values as text."""
     found: dict[str, str] = {}
     for key, value in section.items():

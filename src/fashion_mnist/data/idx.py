@@ -1,6 +1,7 @@
 """The IDX format, in which MNIST and its kin are published."""
 
 import hashlib
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def _header(content: bytes, name: str | Path, magic: int, words: int) -> list[in
             f"{name}: truncated: {len(content)} bytes, the header alone has {4 * words}; "
             + HOW_TO_MEND
         )
-    header = np.frombuffer(content, dtype=">u4", count=words).tolist()
+    header = list(struct.unpack_from(f">{words}I", content))
     if header[0] != magic:
         raise UserError(f"{name}: magic {header[0]}, expected {magic}; {HOW_TO_MEND}")
     return header

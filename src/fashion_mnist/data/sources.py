@@ -104,8 +104,9 @@ def read_folder(folder: Path) -> Content:
     """
     if not folder.is_dir():
         raise SourceError("no such folder")
-    paths = {key: _find(folder, name) for key, name in FILES.items()}
-    missing = [FILES[key] for key, path in paths.items() if path is None]
+    found = {key: _find(folder, name) for key, name in FILES.items()}
+    paths = {key: path for key, path in found.items() if path is not None}
+    missing = [name for key, name in FILES.items() if key not in paths]
     if missing:
         raise SourceError("missing, plain or .gz: " + ", ".join(missing))
     content = {}

@@ -34,12 +34,14 @@ class Predictions:
     @property
     def confidence(self) -> np.ndarray:
         """The probability of the predicted class, float64, N."""
-        return np.exp(self.log_probabilities.max(axis=1))
+        highest: np.ndarray = np.exp(self.log_probabilities.max(axis=1))
+        return highest
 
     @property
     def correct(self) -> np.ndarray:
         """Whether the prediction is right, bool, N."""
-        return self.predicted == self.labels
+        right: np.ndarray = self.predicted == self.labels
+        return right
 
 
 def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
@@ -139,18 +141,18 @@ def class_rows(made: Predictions) -> list[list[Value]]:
 RELIABILITY_COLUMNS = ("confidence", "accuracy", "count")
 
 
-def reliability_rows(made: Predictions, bins: int) -> list[list[Value]]:
+def reliability_rows(made: Predictions, bins: int) -> list[tuple[float, float, int]]:
     """A row of `RELIABILITY_COLUMNS` for each bin of confidence that holds a sample.
 
     Bin k of K holds confidences in (k/K, (k+1)/K], k from 0; a row gives the means over the bin.
     """
     bin_of = np.clip(np.ceil(made.confidence * bins).astype(int) - 1, 0, bins - 1)
     return [
-        [
+        (
             float(made.confidence[bin_of == k].mean()),
             float(made.correct[bin_of == k].mean()),
             int((bin_of == k).sum()),
-        ]
+        )
         for k in np.unique(bin_of)
     ]
 

@@ -24,7 +24,8 @@ def use(name: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     # As use_deterministic_algorithms(True), which takes 2 s to import the compiler as well.
     torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, hides nothing here
+    # Filling fresh memory costs time and hides nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False

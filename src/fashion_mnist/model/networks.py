@@ -27,7 +27,8 @@ def build(name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = NETWORKS[name](width, dropout)
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
+    return network
 
 
 def multiply_adds(network: nn.Module) -> int:
@@ -36,7 +37,7 @@ def multiply_adds(network: nn.Module) -> int:
 
     def count(layer: nn.Module, _: tuple[Tensor], output: Tensor) -> None:
         nonlocal counted
-        counted += layer.weight.numel() * output.shape[2:].numel()
+        counted += layer.get_parameter("weight").numel() * output.shape[2:].numel()
 
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     handles = [layer.register_forward_hook(count) for layer in layers]
@@ -68,7 +69,8 @@ class LeNet(nn.Module):
         x = relu(max_pool2d(self.conv2(x), 2))[:, : self.conv2.out_channels]
         x = relu(self.linear1(x.flatten(1)))
         x = relu(self.linear2(x))
-        return self.classifier(self.dropout(x))
+        logits: Tensor = self.classifier(self.dropout(x))
+        return logits
 
 
 class SpareConv2d(nn.Conv2d):
@@ -81,7 +83,8 @@ class SpareConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         spare_in, spare_out = x.shape[1] - self.in_channels, -self.out_channels % 8
         weight = pad(self.weight, [0, 0, 0, 0, 0, spare_in, 0, spare_out])
-        return conv2d(x, weight, pad(self.bias, [0, spare_out]))
+        bias = None if self.bias is None else pad(self.bias, [0, spare_out])
+        return conv2d(x, weight, bias)
 
 
 class ConvNet(nn.Module):
@@ -108,7 +111,8 @@ class ConvNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.features(channels_last(images))
-        return self.classifier(self.dropout(x.flatten(1)))
+        logits: Tensor = self.classifier(self.dropout(x.flatten(1)))
+        return logits
 
 
 def plain(width: float, dropout: float) -> nn.Module:
@@ -132,7 +136,7 @@ class Convolution(nn.Sequential):
     """3×3 convolution, max-pooling where wanted, batch normalisation, rectifier."""
 
     def __init__(self, inputs: int, outputs: int, pool: bool = False) -> None:
-        layers = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
+        layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
         layers += [nn.MaxPool2d(2)] if pool else []
         super().__init__(*layers, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 

@@ -129,7 +129,7 @@ def describe(schema: dict[str, Any]) -> str:
     if kind == "object":
         return "a mapping with the keys " + ", ".join(schema["properties"])
     if kind == "string":
-        return schema["description"]
+        return str(schema["description"])
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[bound]}" for bound, sign in bounds.items() if bound in schema]
     word = "a whole number" if kind == "integer" else "a number"

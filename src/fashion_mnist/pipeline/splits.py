@@ -43,8 +43,8 @@ def to_bytes(split: Split) -> bytes:
         {
             "images": np.ascontiguousarray(split.images),
             "labels": split.labels,
-            "mean": np.float64([split.mean]),
-            "std": np.float64([split.std]),
+            "mean": np.array([split.mean]),
+            "std": np.array([split.std]),
         }
     )
 
@@ -73,14 +73,14 @@ def _split(arrays: dict[str, np.ndarray]) -> Split:
         KeyError, ValueError: they are another file's, or damaged.
     """
     images, labels, mean, std = (arrays[name] for name in ("images", "labels", "mean", "std"))
-    wanted = {
+    wanted: dict[str, tuple[np.ndarray, type, tuple[int, ...]]] = {
         "images": (images, np.float32, (len(labels), 1, 28, 28)),
         "labels": (labels, np.int64, (len(labels),)),
         "mean": (mean, np.float64, (1,)),
         "std": (std, np.float64, (1,)),
     }
     for name, (array, dtype, shape) in wanted.items():
-        if (array.dtype, array.shape) != (dtype, shape):
+        if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
         raise ValueError("a label is not 0 to 9")

@@ -1,6 +1,7 @@
 """What every stage and command has around its work: signals, messages and exit codes."""
 
 import errno
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -30,7 +31,8 @@ def run(main: Callable[[], None]) -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         # So that `dvc queue logs` shows lines as they come, and that every console can take them.
-        stream.reconfigure(encoding="utf-8", line_buffering=True)
+        if isinstance(stream, io.TextIOWrapper):  # a notebook's is none, and takes every character
+            stream.reconfigure(encoding="utf-8", line_buffering=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

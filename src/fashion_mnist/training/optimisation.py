@@ -28,7 +28,7 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
             nesterov=settings.momentum > 0,
             fused=fused,
         )
-    kind = {"adam": optim.Adam, "adamw": optim.AdamW}[settings.optimizer]
+    kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[settings.optimizer]
     return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=fused)
 
 
@@ -46,7 +46,8 @@ def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:
     if settings.schedule == "constant":
         return lr
     if settings.schedule == "step":
-        return lr * settings.step_factor ** (step // (settings.step_epochs * steps_per_epoch))
+        drops = step // (settings.step_epochs * steps_per_epoch)
+        return lr * float(settings.step_factor**drops)
     if settings.schedule == "cosine":
         rising = settings.warmup * total
         if step < rising:

@@ -44,7 +44,8 @@ def loaded_modules(checkout: Path) -> set[Path]:
         for name, module in list(sys.modules.items())
         if name.split(".")[0] in ("fashion_mnist", "stages", "__main__")
     ]
-    paths = {Path(m.__file__).resolve() for m in modules if getattr(m, "__file__", None)}
+    sources = [getattr(module, "__file__", None) for module in modules]
+    paths = {Path(source).resolve() for source in sources if source}
     return {path for path in paths if path.is_relative_to(checkout)}
 
 
@@ -80,7 +81,7 @@ class ResumeFile:
             self._say_why()
             return None
         try:
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
         except Exception as error:  # whatever a damaged or foreign file makes torch raise
             self.warn(error)
             return None

@@ -89,6 +89,7 @@ def history_bytes(history: list[Row]) -> bytes:
 def summary(trainer: Trainer) -> dict[str, Any]:
     """The metrics of the run: those of the best epoch, and which it was."""
     best = best_row(trainer.history)
+    assert best is not None, "a finished run has an epoch"
     return {
         "best_epoch": best["epoch"],
         **{column: best[column] for column in COLUMNS[1:5] if best[column] is not None},

@@ -162,7 +162,7 @@ class Trainer:
             "train_accuracy": float(counts[right].sum() / counts.sum()),
         }
 
-    def _precision(self, device: torch.device) -> AbstractContextManager:
+    def _precision(self, device: torch.device) -> AbstractContextManager[object]:
         if self.settings.precision == "float32":
             return nullcontext()
         return torch.autocast(device.type, dtype=torch.bfloat16)
@@ -211,7 +211,7 @@ def best_row(history: list[Row]) -> Row | None:
     rows = [row for row in history if all(math.isfinite(v) for v in row.values() if v is not None)]
     if not rows or rows[-1]["validation_accuracy"] is None:
         return rows[-1] if rows else None
-    return max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
+    return max(rows, key=lambda row: (row["validation_accuracy"], -(row["validation_loss"] or 0)))
 
 
 def to_cpu(state: Any) -> Any:
