@@ -66,7 +66,7 @@ def test_accuracy(networks: Iterator[nn.Module], data: list[Split]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    devices.use("cpu", 1)
+    devices.use("cpu", 1, "portable")
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
     model, settings = load(Model, "model"), load(Train, "train")
     made: dict[str, list[float]] = {"original": [], "this project": []}

@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
     model, settings = load(Model, "model"), load(Train, "train")
-    device = devices.use(settings.device, settings.threads)
+    device = devices.use(settings.device, settings.threads, settings.arithmetic)
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
     print(f"{processor(device)}, {settings.threads} threads, PyTorch {torch.__version__}")
     print(f"{model.name}, width {model.width:g}, {settings.epochs} epochs, {settings.precision}")

@@ -19,7 +19,7 @@ def main() -> None:
     """Write metrics, predictions, tables for plots, and a picture."""
     states.forget_recorded(states.folder())  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
-    device = devices.use(settings.device, settings.threads)
+    device = devices.use(settings.device, settings.threads, settings.arithmetic)
     network, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
     with devices.within_memory("evaluate.batch_size"):
         network.to(device)

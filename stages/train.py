@@ -30,7 +30,7 @@ HISTORY = Path("plots/history.csv")
 def main() -> None:
     """Train on the train split, choose by the validation split; the test split is never read."""
     model, settings = load(Model, "model"), load(Train, "train")
-    device = devices.use(settings.device, settings.threads)
+    device = devices.use(settings.device, settings.threads, settings.arithmetic)
     print(f"training {model.name} on {device}")
     network = model.model_dump()
     training, validation = splits.read(TRAINING), splits.read(VALIDATION)

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from small import params_text, write_idx
 
 import stages  # noqa: F401  makes the checkout's root the working folder, once and for all tests
+from fashion_mnist.model import arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {
@@ -31,6 +32,8 @@ SMALL = {
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tests")
 
+# Portable arithmetic has to be chosen before the process's first operation.
+arithmetic.use("portable", torch.device("cpu"))
 for name in ("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"):
     os.environ.pop(name, None)  # what the caller's shell happens to have
 

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from fashion_mnist.evaluation import metrics
+from fashion_mnist.evaluation.metrics import MILLION
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.classes import CLASSES, LABELS
 from fashion_mnist.pipeline.errors import UserError
@@ -47,9 +48,29 @@ def test_three_rows_by_hand():
     assert figures["loss"] == pytest.approx(expected)
     assert figures["worst_recall"] == 0
     assert figures["macro_f1"] == pytest.approx(1 / 3)
-    gaps = [1 - shares[0, 2], shares[1, 5], shares[2, 0]]
-    both = abs(shares[0, 2] - 1 + shares[2, 0]) if shares[2, 0] > 0.9 else gaps[0] + gaps[2]
-    assert figures["ece"] == pytest.approx((gaps[1] + both) / 3)
+    # 0.9 is in the bin up to 0.9, whatever its last digit, and 0.91 in the next
+    assert figures["ece"] == pytest.approx((1 - 0.91 + shares[1, 5] + 0.9) / 3, abs=1e-6)
+
+
+def shares_to_logits(*confidences):
+    """Logits of two classes that occur, whose first has these probabilities."""
+    shares = torch.tensor(confidences, dtype=torch.float64)
+    return torch.stack([shares, 1 - shares, *[torch.zeros_like(shares)] * 8], 1).log()
+
+
+@pytest.mark.parametrize("bins", [5, 10, 15])
+def test_the_last_digit_moves_no_sample_to_another_bin(bins):
+    """On both sides of an edge: within half a millionth of it counts as the edge itself."""
+    edge = 3 * MILLION // 5 / MILLION
+    logits = shares_to_logits(edge - 4e-7, edge, edge + 4e-7, edge + 6e-7).clamp(min=-700)
+    found = metrics.reliability_rows(metrics.predictions(logits, np.zeros(4, np.int64)), bins)
+    assert [count for _, _, count in found] == [3, 1]
+    assert [confidence for confidence, _, _ in found] == [edge, edge + 1e-6]
+
+
+def test_of_equal_logits_the_first_class_is_predicted():
+    made = metrics.predictions(torch.zeros(1, 10), np.array([3]))
+    assert made.predicted.tolist() == [0]
 
 
 @pytest.mark.parametrize("classes", [3, 10])
@@ -116,7 +137,7 @@ def test_full_confidence_is_in_the_last_bin():
     logits = torch.zeros(2, 10)
     logits[:, 3] = 1000
     (row,) = metrics.reliability_rows(metrics.predictions(logits, np.int64([3, 3])), 15)
-    assert row == [1.0, 1.0, 2]
+    assert row == (1.0, 1.0, 2)
 
 
 def test_classes_that_do_not_occur_shift_no_name():

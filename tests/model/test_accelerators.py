@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("device", devices.available()[1:])
 
 
 def trainer(name, device, **changes):
-    used = devices.use(device, 1)
+    used = devices.use(device, 1, "native")
     return Trainer(build(name, 0.5, 0.2, seed=1), TRAINING, VALIDATION, settings(**changes), used)
 
 

@@ -24,7 +24,11 @@ def without_accelerator(monkeypatch):
 @pytest.mark.usefixtures("without_accelerator")
 def test_auto_is_the_cpu_where_there_is_nothing_else():
     """d01"""
-    assert devices.use("auto", 1) == devices.use("cpu", 1) == torch.device("cpu")
+    assert (
+        devices.use("auto", 1, "portable")
+        == devices.use("cpu", 1, "portable")
+        == torch.device("cpu")
+    )
 
 
 @pytest.mark.usefixtures("without_accelerator")
@@ -32,7 +36,7 @@ def test_auto_is_the_cpu_where_there_is_nothing_else():
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
     """d01"""
     with pytest.raises(UserError, match=rf"^the device {name} is not here; available: auto, cpu$"):
-        devices.use(name, 1)
+        devices.use(name, 1, "portable")
 
 
 @pytest.mark.usefixtures("with_accelerator")
@@ -47,20 +51,21 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
     ],
 )
 def test_a_device_that_is_there_is_used(name, used):
-    assert devices.use(name, 1) == torch.device(used)
+    assert devices.use(name, 1, "portable") == torch.device(used)
 
 
 @pytest.mark.usefixtures("with_accelerator")
 @pytest.mark.parametrize("name", ["cuda:2", "mps", "mps:0"])
 def test_another_index_or_kind_is_refused(name):
     with pytest.raises(UserError, match=r"available: auto, cpu, cuda:0, cuda:1"):
-        devices.use(name, 1)
+        devices.use(name, 1, "portable")
 
 
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:x", "cpu:0", "", "auto:1"])
 def test_no_device_at_all_is_refused_as_a_parameter(name):
     """d01: by the schema, before any stage starts."""
     good = {"batch_size": 1, "calibration_bins": 2, "test_time_flip": False, "threads": 1}
+    good |= {"arithmetic": "portable"}
     Evaluate(**good, device="cuda:1")
     with pytest.raises(ValueError, match="device"):
         Evaluate(**good, device=name)
@@ -70,7 +75,7 @@ def test_no_device_at_all_is_refused_as_a_parameter(name):
 def test_the_thread_count_is_the_parameters_alone(monkeypatch, threads):
     """d18"""
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    devices.use("cpu", threads)
+    devices.use("cpu", threads, "portable")
     assert torch.get_num_threads() == threads
     assert torch.are_deterministic_algorithms_enabled()
 

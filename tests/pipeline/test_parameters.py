@@ -401,3 +401,12 @@ def test_dvc_changes_one_line_when_it_changes_one_value(tmp_path):
     before, after = PARAMS.read_text().splitlines(), path.read_text().splitlines()
     assert len(before) == len(after)
     assert [b for a, b in zip(before, after, strict=True) if a != b] == ["  epochs: 7"]
+
+
+def test_portable_bytes_cannot_be_promised_of_bfloat16(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params_text(**{"train.precision": "bfloat16", "train.arithmetic": "portable"}))
+    with pytest.raises(UserError, match=r"precision is bfloat16.* portable: make one float32"):
+        load(File, path=path)
+    path.write_text(params_text(**{"train.precision": "bfloat16", "train.arithmetic": "native"}))
+    load(File, path=path)

@@ -62,7 +62,7 @@ RUNS = {
     "alternating": {"augment": {"flip_alternating": True}},
     "smoothing": {"label_smoothing": 0.1, "momentum": 0.0, "optimizer": "sgd"},
     "pruning": {"pruning": 0.5},
-    "bfloat16": {"precision": "bfloat16"},
+    "bfloat16": {"precision": "bfloat16", "arithmetic": "native"},
     "no validation": {"validation": split(0)},
     **{
         f"{name}, all on": {

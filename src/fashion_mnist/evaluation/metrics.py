@@ -15,6 +15,7 @@ from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.files import Value
 
 CLASS_COUNT = len(CLASSES)
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,21 @@ class Predictions:
 
     Attributes:
         labels: the true classes, int64, N.
-        predicted: the most probable classes, int64, N.
+        predicted: the most probable classes, int64, N; of equals the first.
         log_probabilities: float64, N×10.
+        millionths: the probability of the predicted class in whole millionths, int64, N. What is
+            decided or averaged by confidence is so in whole numbers, and never by a last digit.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
     log_probabilities: np.ndarray
+    millionths: np.ndarray
 
     @property
     def confidence(self) -> np.ndarray:
-        """The probability of the predicted class, float64, N."""
-        highest: np.ndarray = np.exp(self.log_probabilities.max(axis=1))
-        return highest
+        """The probability of the predicted class, rounded to a millionth, float64, N."""
+        return self.millionths / MILLION
 
     @property
     def correct(self) -> np.ndarray:
@@ -52,8 +55,11 @@ def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
     """
     if not logits.isfinite().all():
         raise UserError("the network's outputs are not finite; train it with a lower train.lr")
-    log_probabilities = logits.cpu().double().log_softmax(1).numpy()
-    return Predictions(labels, log_probabilities.argmax(axis=1), log_probabilities)
+    log_probabilities = logits.cpu().double().log_softmax(1)
+    # torch's exp, since NumPy's differs between processors in the last digit
+    millionths = (log_probabilities.amax(1).exp() * MILLION).round().long()
+    log_shares = log_probabilities.numpy()
+    return Predictions(labels, log_shares.argmax(axis=1), log_shares, millionths.numpy())
 
 
 def metrics(made: Predictions, bins: int) -> dict[str, Value]:
@@ -73,7 +79,7 @@ def metrics(made: Predictions, bins: int) -> dict[str, Value]:
         "accuracy": right / count,
         "accuracy_low": low,
         "accuracy_high": high,
-        "loss": float(-of_label.mean()),
+        "loss": -math.fsum(of_label) / count,
         "top2_accuracy": float((better < 2).mean()),
         "macro_f1": float(f1[occurring].mean()),
         "worst_recall": float(recall[occurring].min()),
@@ -146,14 +152,13 @@ def reliability_rows(made: Predictions, bins: int) -> list[tuple[float, float, i
 
     Bin k of K holds confidences in (k/K, (k+1)/K], k from 0; a row gives the means over the bin.
     """
-    bin_of = np.clip(np.ceil(made.confidence * bins).astype(int) - 1, 0, bins - 1)
+    bin_of = np.maximum(made.millionths * bins - 1, 0) // MILLION
+    counts = np.bincount(bin_of, minlength=bins)
+    confidences = np.bincount(bin_of, made.millionths, bins)  # sums of whole numbers are exact
+    right = np.bincount(bin_of[made.correct], minlength=bins)
     return [
-        (
-            float(made.confidence[bin_of == k].mean()),
-            float(made.correct[bin_of == k].mean()),
-            int((bin_of == k).sum()),
-        )
-        for k in np.unique(bin_of)
+        (float(confidences[k] / MILLION / counts[k]), float(right[k] / counts[k]), int(counts[k]))
+        for k in np.flatnonzero(counts)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from fashion_mnist.model.parameters import Device
+from fashion_mnist.model.parameters import Arithmetic, Device
 from fashion_mnist.pipeline.parameters import Section
 
 
@@ -14,3 +14,4 @@ class Evaluate(Section):
     test_time_flip: bool
     device: Device
     threads: int = Field(ge=1, le=256)
+    arithmetic: Arithmetic

@@ -6,16 +6,18 @@ from contextlib import contextmanager
 
 import torch
 
+from fashion_mnist.model import arithmetic as kernels
 from fashion_mnist.pipeline.errors import UserError
 
 
-def use(name: str, threads: int) -> torch.device:
-    """Resolve a device's name, fix the CPU's thread count, and make every operation repeatable.
+def use(name: str, threads: int, arithmetic: str) -> torch.device:
+    """Resolve a device's name, fix threads and kernels, and make every operation repeatable.
 
     Args:
         name: "auto" (an accelerator where there is one, else the CPU), or a device such as "cpu",
             "cuda", "cuda:1", "mps".
         threads: CPU threads for one operation; OMP_NUM_THREADS has no say.
+        arithmetic: "portable" or "native" (see `fashion_mnist.model.arithmetic.use`).
 
     Raises:
         UserError: the device is not there; the message lists those that are.
@@ -29,6 +31,12 @@ def use(name: str, threads: int) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    device = _resolve(name)
+    kernels.use(arithmetic, device)
+    return device
+
+
+def _resolve(name: str) -> torch.device:
     present = available()
     if name == "auto":
         return torch.device(present[-1].partition(":")[0])

@@ -14,6 +14,9 @@ Device = Annotated[
     ),
 ]
 
+Arithmetic = Literal["portable", "native"]
+"""Which kernels the CPU computes with (see `fashion_mnist.model.arithmetic`)."""
+
 
 class Model(Section):
     """Which network is trained."""

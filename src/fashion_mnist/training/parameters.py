@@ -1,10 +1,10 @@
 """The section `train` of params.yaml."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from fashion_mnist.model.parameters import Device
+from fashion_mnist.model.parameters import Arithmetic, Device
 from fashion_mnist.pipeline.parameters import Section
 
 
@@ -38,5 +38,15 @@ class Train(Section):
     augment: Augment
     device: Device
     threads: int = Field(ge=1, le=256)
+    arithmetic: Arithmetic
     precision: Literal["float32", "bfloat16"]
     tensorboard: bool
+
+    @model_validator(mode="after")
+    def _bytes_can_be_promised(self) -> Self:
+        if self.arithmetic == "portable" and self.precision == "bfloat16":
+            raise ValueError(
+                "train.precision is bfloat16, whose kernels differ by processor, while "
+                "train.arithmetic is portable: make one float32 or the other native"
+            )
+        return self
