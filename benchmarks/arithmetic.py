@@ -1,0 +1,73 @@
+"""What portable arithmetic costs: native beside portable, pair by pair, for the three networks.
+
+python benchmarks/arithmetic.py [--pairs 5] [--threads 1]
+
+Each run is a process of its own, since the kernels are chosen once. Nothing else should run.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from machine import processor
+
+from fashion_mnist.model import devices
+from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.training.parameters import Train
+from fashion_mnist.training.trainer import Trainer
+
+IMAGES = {"lenet": 20_000, "plain": 10_000, "resnet": 4_000}
+"""Of an epoch that is timed: some seconds each."""
+
+
+def seconds(network: str, arithmetic: str, threads: int) -> float:
+    """An epoch with the committed parameters, after one that warms up."""
+    device = devices.use("cpu", threads, arithmetic)
+    names = ("train", "validation")
+    training, validation = (
+        splits.read(Path(f"data/prepared/{name}.safetensors")) for name in names
+    )
+    count = IMAGES[network]
+    part = replace(training, images=training.images[:count], labels=training.labels[:count])
+    trainer = Trainer(build(network), part, validation, load(Train, "train"), device)
+    trainer._train(1)
+    start = time.perf_counter()
+    trainer._train(2)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "ARITHMETIC"), help="used by itself")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(seconds(*arguments.one, arguments.threads))
+        return
+    print(
+        f"{processor(torch.device('cpu'))}, {arguments.threads} threads, torch {torch.__version__}"
+    )
+    options = ["--threads", str(arguments.threads)]
+    for network in NETWORKS:
+        ratios = []
+        for _ in range(arguments.pairs):
+            taken = {}
+            for kind in ("native", "portable"):
+                command = [sys.executable, __file__, *options, "--one", network, kind]
+                done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+                taken[kind] = float(done.stdout)
+            ratios.append(taken["portable"] / taken["native"])
+        pairs = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(f"{network}: portable takes {statistics.median(ratios):.2f} times native ({pairs})")
+
+
+if __name__ == "__main__":
+    main()
