@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -70,9 +71,7 @@ def main() -> None:
     names = ("train", "validation")
     training, validation = (splits.read(Path(f"data/prepared/{n}.safetensors")) for n in names)
     count = min(arguments.images, len(training.labels))
-    part = splits.Split(
-        training.images[:count], training.labels[:count], training.mean, training.std
-    )
+    part = replace(training, images=training.images[:count], labels=training.labels[:count])
     tensors = TensorDataset(torch.from_numpy(part.images), torch.from_numpy(part.labels))
     loops = {
         "original": usual_epoch(loader(part), device),

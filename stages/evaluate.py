@@ -20,7 +20,9 @@ def main() -> None:
     states.forget_recorded(states.folder())  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
     device = devices.use(settings.device, settings.threads, settings.arithmetic)
-    network, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
+    checkpoint, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
+    checkpoint.check_is_for(test)
+    network, names = checkpoint.network, splits.numbered(test.classes)
     with devices.within_memory("evaluate.batch_size"):
         network.to(device)
         images = torch.from_numpy(test.images).to(device)
@@ -36,17 +38,17 @@ def main() -> None:
         {
             Path("metrics/evaluate.json"): files.json_bytes(report),
             Path("plots/predictions.csv"): files.csv_bytes(
-                metrics.PREDICTION_COLUMNS, metrics.prediction_rows(made)
+                metrics.PREDICTION_COLUMNS, metrics.prediction_rows(made, names)
             ),
             Path("plots/per_class.csv"): files.csv_bytes(
-                metrics.CLASS_COLUMNS, metrics.class_rows(made)
+                metrics.CLASS_COLUMNS, metrics.class_rows(made, names)
             ),
             Path("plots/reliability.csv"): files.csv_bytes(
                 metrics.RELIABILITY_COLUMNS,
                 metrics.reliability_rows(made, settings.calibration_bins),
             ),
             Path("plots/misclassified.png"): figures.misclassified_png(
-                test.pixels, test.labels, made.predicted
+                test.pixels, test.labels, made.predicted, test.classes
             ),
         }
     )

@@ -15,7 +15,8 @@ PREPARED = Path("data/prepared")
 def main() -> None:
     """Write the train, validation and test splits."""
     settings = load(Prepare, "prepare")
-    made = make_splits(read_pair(RAW, "train"), read_pair(RAW, "test"), settings)
+    train, test = (read_pair(RAW, split, len(settings.classes)) for split in ("train", "test"))
+    made = make_splits(train, test, settings)
     print(", ".join(f"{name}: {len(split.labels)} images" for name, split in made.items()))
     files.write(
         {PREPARED / f"{name}.safetensors": splits.to_bytes(split) for name, split in made.items()}

@@ -41,7 +41,8 @@ def main() -> None:
 
     def make() -> Trainer:
         seed = derive(settings.seed, "weights")
-        return Trainer(build(**network, seed=seed), training, validation, settings, device)
+        made = build(**network, seed=seed, classes=len(training.classes))
+        return Trainer(made, training, validation, settings, device)
 
     def on_epoch(history: list[Row]) -> None:
         files.write({HISTORY: history_bytes(history)})
@@ -50,10 +51,12 @@ def main() -> None:
 
     with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
         trainer = train(make, resume, on_epoch)
-        last = checkpoints.to_bytes(trainer.weights(), network)
+        last = checkpoints.to_bytes(trainer.weights(), network, training)
         files.write(
             {
-                Path("checkpoints/best.safetensors"): checkpoints.to_bytes(trainer.best, network),
+                Path("checkpoints/best.safetensors"): checkpoints.to_bytes(
+                    trainer.best, network, training
+                ),
                 Path("checkpoints/last.safetensors"): last,
                 Path("metrics/train.json"): files.json_bytes(summary(trainer)),
                 HISTORY: history_bytes(trainer.history),

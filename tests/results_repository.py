@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from small import NAMES
+
 from fashion_mnist.pipeline import files
-from fashion_mnist.pipeline.classes import LABELS
 
 PROJECT = Path(__file__).resolve().parent.parent
 IDENTITY = {
@@ -20,7 +21,7 @@ IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
 }
-ACTUAL = tuple(LABELS[index % 10] for index in range(200))
+ACTUAL = tuple(NAMES[index % 10] for index in range(200))
 """True classes of the test split: twenty of each."""
 
 
@@ -52,6 +53,7 @@ class ResultsRepository:
         wrong: Sequence[int] = (),
         *,
         actual: Sequence[str] = ACTUAL,
+        names: Sequence[str] = NAMES,
         epochs: int = 3,
         seed: int = 0,
         lr: float = 0.001,
@@ -60,7 +62,7 @@ class ResultsRepository:
     ) -> None:
         """Write what a run of the pipeline would: `wrong` images are taken for the next class."""
         predicted = [
-            LABELS[(LABELS.index(label) + 1) % 10] if index in wrong else label
+            names[(names.index(label) + 1) % len(names)] if index in wrong else label
             for index, label in enumerate(actual)
         ]
         right = [one == other for one, other in zip(actual, predicted, strict=True)]
@@ -78,7 +80,7 @@ class ResultsRepository:
         history = [[n, 1 / n, 0.8, 1.1 / n, 0.79, lr] for n in range(1, epochs + 1)]
         columns = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr"]
         self.write("plots/history.csv", files.csv_bytes(["epoch", *columns], history))
-        classes = [[label, 0.9, 0.8 + 0.01 * n, 0.85, 20] for n, label in enumerate(LABELS)]
+        classes = [[label, 0.9, 0.8 + 0.01 * n, 0.85, 20] for n, label in enumerate(names)]
         self.write(
             "plots/per_class.csv",
             files.csv_bytes(["class", "precision", "recall", "f1", "support"], classes),

@@ -27,6 +27,20 @@ from fashion_mnist.training.parameters import Train
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARAMS = PROJECT / "params.yaml"
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+NAMES = tuple(f"{label} {name}" for label, name in enumerate(CLASSES))
+"""The classes as tables and plots name them."""
 
 
 def images(labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -93,11 +107,12 @@ def train_settings(**changes: Any) -> Train:
 def split(count: int, seed: int = 0) -> Split:
     """A prepared split of learnable images, normalised with 0.5/0.5."""
     classes = labels(count, seed)
-    return Split(normalise(images(classes, seed), 0.5, 0.5), classes.astype(np.int64), 0.5, 0.5)
+    pixels = normalise(images(classes, seed), 0.5, 0.5)
+    return Split(pixels, classes.astype(np.int64), 0.5, 0.5, CLASSES)
 
 
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
-    """The project's params.yaml, comments kept, with other digests and values.
+    """The project's params.yaml, comments kept, with `CLASSES`, other digests and values.
 
     Args:
         digests: of the four files; None leaves the official ones.
@@ -109,7 +124,8 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     sha256 = {
         f"fetch.sha256.{key.replace('_', '.')}": digest for key, digest in (digests or {}).items()
     }
-    for dotted, value in {**sha256, **overrides}.items():
+    classes = {"prepare.classes": list(CLASSES)}
+    for dotted, value in {**classes, **sha256, **overrides}.items():
         *parents, key = dotted.split(".")
         section = params
         for parent in parents:

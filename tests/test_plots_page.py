@@ -13,8 +13,9 @@ import pytest
 import results_repository
 import yaml
 from results_repository import PROJECT
+from small import NAMES
 
-from fashion_mnist.pipeline.classes import LABELS
+from fashion_mnist.pipeline import files
 
 COLOURS = {"workspace": "#945dd6", "main": "#13adc7"}
 """DVC's, in the order of `dvc plots diff main`."""
@@ -124,7 +125,7 @@ def test_a_revision_without_plots(project, tmp_path):
 
 @drawn
 def test_confusion_shows_the_share_of_each_true_class(project, tmp_path):
-    shirts = [index for index, label in enumerate(results_repository.ACTUAL) if label == LABELS[6]]
+    shirts = [index for index, label in enumerate(results_repository.ACTUAL) if label == NAMES[6]]
     project.results(wrong=shirts[:5])
     seen = page(project, tmp_path, "show", "plots/predictions.csv")
     texts = [text.text for text in marks(seen.plots["plots_predictions_csv"]) if text.text]
@@ -143,11 +144,22 @@ def test_templates_are_tracked_and_used():
     assert subprocess.run(ignored, cwd=PROJECT, check=False).returncode == 1
 
 
-def test_confusion_has_all_classes_in_label_order():
-    """Whatever the data hold, the axes of two revisions line up."""
-    domain = yaml.safe_load(template("confusion_percent"))["spec"]["encoding"]
-    assert domain["x"]["scale"]["domain"] == list(LABELS)
-    assert domain["y"]["scale"]["domain"] == list(LABELS)
+@drawn
+def test_confusion_has_all_classes_in_label_order(project, tmp_path):
+    """Both axes the same ones, also where one class is never predicted: revisions line up."""
+    rows = [
+        [index, name, NAMES[9 - label % 3], 0.5]
+        for index, (label, name) in enumerate(enumerate(NAMES))
+    ]
+    header = ["index", "actual", "predicted", "confidence"]
+    project.write("plots/predictions.csv", files.csv_bytes(header, rows))
+    seen = page(project, tmp_path, "show", "plots/predictions.csv")
+    axes = [
+        [text.text for text in group.iter() if text.text]
+        for group in ElementTree.fromstring(seen.plots["plots_predictions_csv"]).iter()
+        if "role-axis-label" in group.get("class", "")
+    ]
+    assert axes == [list(NAMES)] * 2
 
 
 def test_bars_and_reliability_span_zero_to_one():

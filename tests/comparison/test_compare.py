@@ -139,6 +139,18 @@ def test_another_test_set(project, compared, actual, message):
     assert "only predictions of the same test set can be compared" in err
 
 
+def test_other_classes_are_refused_by_name(project, compared):
+    names = ["0 zero", "1 one, or more"]
+    project.results(actual=[names[index % 2] for index in range(200)], names=names)
+    status, _, err = compared("main")
+    assert status == 2
+    assert err == (
+        "error: the classes differ: main alone has 0 T-shirt/top, 1 Trouser, 2 Pullover and 7 "
+        "more; workspace alone has 0 zero, 1 one, or more; only predictions of the same test set "
+        "can be compared\n"
+    )
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "index,actual\n0,6 Shirt\n", "index,actual,predicted\n0,6 Shirt,\n", "<<<<<<<\n"],

@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_images_from_hand_made_bytes():
 
 
 def test_labels_from_hand_made_bytes():
-    labels = parse_labels(THREE_LABELS, "name")
+    labels = parse_labels(THREE_LABELS, "name", 10)
     assert (labels.tolist(), labels.dtype) == ([9, 0, 5], np.uint8)
 
 
@@ -65,20 +66,23 @@ def test_other_bytes_are_no_images(content, reason):
         (b"\0\0", "truncated: 2 bytes, the header alone has 8"),
         (THREE_LABELS[:-1], "truncated: 10 bytes, expected 11 for 3 items"),
         (TWO_IMAGES, "magic 2051, expected 2049"),
-        (THREE_LABELS[:-2] + b"\x0a\x05", "label 10 at position 1, expected 0 to 9"),
+        (
+            THREE_LABELS[:-2] + b"\x0a\x05",
+            "label 10 at position 1, but prepare.classes names only 10 classes, 0 to 9",
+        ),
         (THREE_LABELS[:4] + bytes(4), "holds no items"),
     ],
 )
 def test_other_bytes_are_no_labels(content, reason):
     """a09"""
     with pytest.raises(UserError, match=r"^the name: ") as caught:
-        parse_labels(content, "the name")
+        parse_labels(content, "the name", 10)
     assert reason in str(caught.value)
 
 
 def test_a_pair_is_read_by_its_official_names(tmp_path):
     small.write_idx(tmp_path, train=20, test=10)
-    images, labels = read_pair(tmp_path, "test")
+    images, labels = read_pair(tmp_path, "test", 10)
     assert images.shape == (10, 28, 28)
     assert sorted(labels.tolist()) == list(range(10))
 
@@ -89,14 +93,14 @@ def test_counts_that_differ_are_told_with_both_files(tmp_path):
     path = tmp_path / "train-labels-idx1-ubyte"
     path.write_bytes(small.labels_idx(small.labels(99)))
     with pytest.raises(UserError) as caught:
-        read_pair(tmp_path, "train")
+        read_pair(tmp_path, "train", 10)
     for word in ["100 images", "99 labels", "train-images-idx3-ubyte", path.name, "dvc repro"]:
         assert word in str(caught.value)
 
 
 def test_a_missing_file_is_named_with_the_way_to_get_it(tmp_path):
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte: no such file; .*dvc repro"):
-        read_pair(tmp_path, "train")
+        read_pair(tmp_path, "train", 10)
 
 
 WORDS = st.one_of(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 2, 3, 28, 2049, 2051]))
@@ -110,7 +114,7 @@ def fuzz(examples):
     @settings(max_examples=examples)
     @given(HEADERS, BODIES)
     def check(header, body):
-        for parse, words in ((parse_images, 4), (parse_labels, 2)):
+        for parse, words in ((parse_images, 4), (partial(parse_labels, classes=10), 2)):
             next(tried)
             content = header + body
             try:

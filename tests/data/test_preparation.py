@@ -10,7 +10,14 @@ from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.data.preparation import hold_out, make_splits, normalise, statistics
 from fashion_mnist.pipeline.errors import UserError
 
-FIXED = {"validation_size": 2, "seed": 0, "normalisation": "fixed", "mean": 0.5, "std": 0.5}
+FIXED = {
+    "classes": list(small.CLASSES),
+    "validation_size": 2,
+    "seed": 0,
+    "normalisation": "fixed",
+    "mean": 0.5,
+    "std": 0.5,
+}
 
 
 def pair(count, seed=0):

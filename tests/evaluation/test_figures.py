@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 from scipy.ndimage import minimum_filter
-from small import PROJECT, images
+from small import CLASSES, PROJECT, images
 
 from fashion_mnist.evaluation.figures import misclassified_png
 
@@ -25,7 +25,7 @@ def cells(png, shade):
 def test_a_garment_stands_in_the_row_of_its_class_and_the_column_of_the_other():
     """e02: the first T-shirt taken for a shirt, at the top and right of the middle."""
     pictures = np.stack([np.full((28, 28), shade) for shade in (0.2, 0.6, 0.4)])
-    png = misclassified_png(pictures, np.int64([0, 0, 6]), np.int64([6, 6, 0]))
+    png = misclassified_png(pictures, np.int64([0, 0, 6]), np.int64([6, 6, 0]), CLASSES)
     (top, left), (bottom, right) = cells(png, 0.2)
     assert top < 0.2 < 0.5 < left
     assert bottom - top == pytest.approx(right - left, abs=0.02)
@@ -40,14 +40,16 @@ def test_a_cells_place_is_the_same_in_every_revision():
     def at(labels, predicted):
         pictures = np.full((len(labels), 28, 28), 0.4)
         pictures[0] = 0.2
-        return cells(misclassified_png(pictures, np.int64(labels), np.int64(predicted)), 0.2)
+        png = misclassified_png(pictures, np.int64(labels), np.int64(predicted), CLASSES)
+        return cells(png, 0.2)
 
     np.testing.assert_array_equal(at([3], [7]), at([3, 1, 9, 9, 3], [7, 2, 0, 9, 7]))
 
 
 @pytest.mark.parametrize("labels", [[1, 2, 3], [0]])
 def test_a_network_without_a_mistake_gives_an_empty_grid(labels):
-    png = misclassified_png(np.zeros((len(labels), 28, 28)), np.int64(labels), np.int64(labels))
+    pictures, labels = np.zeros((len(labels), 28, 28)), np.int64(labels)
+    png = misclassified_png(pictures, labels, labels, CLASSES)
     assert png[:4] == b"\x89PNG"
 
 
@@ -55,7 +57,8 @@ def test_the_fullest_picture_is_small_and_the_same_every_time():
     """c18 e12: all ninety kinds of mistake at once, of noise, which no PNG can compress."""
     pairs = [(a, b) for a in range(10) for b in range(10) if a != b]
     labels, predicted = np.array(pairs).T
-    first, again = (misclassified_png(images(labels) / 255, labels, predicted) for _ in range(2))
+    pictures = images(labels) / 255
+    first, again = (misclassified_png(pictures, labels, predicted, CLASSES) for _ in range(2))
     assert first == again
     assert len(first) < 128 * 1024
 
@@ -71,7 +74,8 @@ def test_no_display_is_needed():
     """e07"""
     code = (
         "import sys, numpy as np; from fashion_mnist.evaluation import figures\n"
-        "png = figures.misclassified_png(np.zeros((1, 28, 28)), np.array([0]), np.array([1]))\n"
+        "one, other = np.array([0]), np.array([1])\n"
+        "png = figures.misclassified_png(np.zeros((1, 28, 28)), one, other, 'ab')\n"
         "print(len(png), 'matplotlib.pyplot' in sys.modules)"
     )
     environment = {**os.environ, "DISPLAY": "localhost:64.0", "MPLBACKEND": "TkAgg"}

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import pickle
 import re
 import subprocess
@@ -14,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
-from small import images, labels
+from small import CLASSES, images, labels
 
 from fashion_mnist.data.preparation import normalise
 from fashion_mnist.model import checkpoints
@@ -25,20 +26,24 @@ from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.resume import ResumeFile
 
 DESCRIPTION = {"name": "lenet", "width": 0.125, "dropout": 0.5}
-CLASSES = labels(20)
-SPLIT = Split(normalise(images(CLASSES), 0.5, 0.5), CLASSES.astype(np.int64), 0.5, 0.5)
+LABELS = labels(20)
+PIXELS = images(LABELS)
+SPLIT = Split(normalise(PIXELS, 0.5, 0.5), LABELS.astype(np.int64), 0.5, 0.5, CLASSES)
 
 
 def checkpoint(**description):
     made = {**DESCRIPTION, **description}
-    return checkpoints.to_bytes(build(**made, seed=3).state_dict(), made)
+    return checkpoints.to_bytes(build(**made, seed=3).state_dict(), made, SPLIT)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_comes_back_with_its_weights(tmp_path, name):
     path = tmp_path / "a.safetensors"
     path.write_bytes(checkpoint(name=name))
-    network, original = checkpoints.read(path), build(**{**DESCRIPTION, "name": name}, seed=3)
+    network, original = (
+        checkpoints.read(path).network,
+        build(**{**DESCRIPTION, "name": name}, seed=3),
+    )
     assert not network.training
     assert network.state_dict().keys() == original.state_dict().keys()
     for key, tensor in original.state_dict().items():
@@ -51,8 +56,10 @@ def test_a_checkpoint_is_the_same_bytes_every_time():
     code = (
         "import sys; from fashion_mnist.model import checkpoints\n"
         f"from fashion_mnist.model.networks import build; made = {DESCRIPTION}\n"
+        "from fashion_mnist.pipeline.splits import Split\n"
+        f"split = Split(None, None, 0.5, 0.5, {CLASSES})\n"
         "weights = build(**made, seed=3).state_dict()\n"
-        "sys.stdout.buffer.write(checkpoints.to_bytes(weights, made))"
+        "sys.stdout.buffer.write(checkpoints.to_bytes(weights, made, split))"
     )
     environment = {"PYTHONPATH": "src", "PYTHONHASHSEED": "1"}
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
@@ -63,7 +70,7 @@ def test_a_checkpoint_holds_tensors_and_text_alone(tmp_path):
     """d07 d08: moved to the CPU, contiguous, one metadata key, as every reader accepts."""
     path = tmp_path / "a.safetensors"
     weights = {"w": torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()}
-    path.write_bytes(checkpoints.to_bytes(weights, DESCRIPTION))
+    path.write_bytes(checkpoints.to_bytes(weights, DESCRIPTION, SPLIT))
     with safetensors.safe_open(path, framework="np") as file:
         assert list(file.metadata()) == [checkpoints.KEY]
         assert file.get_tensor("w").shape == (2, 3, 4, 4)
@@ -75,9 +82,9 @@ def test_a_split_comes_back_as_it_was(tmp_path):
     again = splits.read(path)
     np.testing.assert_array_equal(again.images, SPLIT.images)
     np.testing.assert_array_equal(again.labels, SPLIT.labels)
-    assert (again.mean, again.std, again.black) == (0.5, 0.5, -1.0)
+    assert (again.mean, again.std, again.black, again.classes) == (0.5, 0.5, -1.0, CLASSES)
     assert splits.to_bytes(again) == path.read_bytes()
-    np.testing.assert_allclose(again.pixels * 255, images(CLASSES), atol=1e-4)  # float32
+    np.testing.assert_allclose(again.pixels * 255, PIXELS, atol=1e-4)  # float32
 
 
 READERS = {"checkpoint": checkpoints.read, "split": splits.read}
@@ -89,8 +96,9 @@ def test_a_missing_file_is_told_with_the_way_to_make_it(tmp_path, kind):
         READERS[kind](tmp_path / "none")
 
 
-def safe(**tensors):
-    return save({name: torch.as_tensor(value) for name, value in tensors.items()})
+def safe(classes=CLASSES, **tensors):
+    made = {name: torch.as_tensor(value) for name, value in tensors.items()}
+    return save(made, metadata={splits.KEY: json.dumps({"classes": classes})})
 
 
 GOOD = {
@@ -107,6 +115,8 @@ FOREIGN = {
     "other tensors": safe(weight=[1.0]),
     "labels missing": safe(**{**GOOD, "labels": [0]}),
     "labels of eleven": safe(**{**GOOD, "labels": GOOD["labels"] + 1}),
+    "names of nine": safe(CLASSES[:9], **GOOD),
+    "names missing": save(GOOD),
     "labels below zero": safe(**{**GOOD, "labels": GOOD["labels"] - 1}),
     "labels in float": safe(**{**GOOD, "labels": GOOD["labels"].double()}),
     "images flat": safe(**{**GOOD, "images": GOOD["images"].flatten(1)}),
@@ -116,10 +126,14 @@ FOREIGN = {
     "no JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "{"}),
     "other JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "[1]"}),
     "deep JSON": save({"w": torch.zeros(1)}, metadata={checkpoints.KEY: "[" * 9999}),
-    "an unknown network": checkpoints.to_bytes({}, {**DESCRIPTION, "name": "resnet152"}),
-    "a network too few words": checkpoints.to_bytes({}, {"width": 1.0}),
-    "a network of infinite width": checkpoints.to_bytes({}, {**DESCRIPTION, "width": float("inf")}),
-    "another width's weights": checkpoints.to_bytes(build("lenet").state_dict(), DESCRIPTION),
+    "an unknown network": checkpoints.to_bytes({}, {**DESCRIPTION, "name": "resnet152"}, SPLIT),
+    "a network too few words": checkpoints.to_bytes({}, {"width": 1.0}, SPLIT),
+    "a network of infinite width": checkpoints.to_bytes(
+        {}, {**DESCRIPTION, "width": float("inf")}, SPLIT
+    ),
+    "another width's weights": checkpoints.to_bytes(
+        build("lenet").state_dict(), DESCRIPTION, SPLIT
+    ),
 }
 
 

@@ -1,6 +1,8 @@
 """Files are written whole or not at all, and hold what strict readers accept."""
 
+import csv
 import errno
+import io
 import json
 import os
 import resource
@@ -8,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small import contents, in_child
@@ -216,6 +219,15 @@ def test_a_missing_value_is_an_empty_cell_and_every_row_has_the_headers_length()
         files.csv_bytes(["a", "b"], [[1]])
     with pytest.raises(ValueError, match="longer"):
         files.csv_bytes(["a"], [[1, 2]])
+
+
+def test_cells_with_commas_quotes_and_other_scripts_come_back(tmp_path):
+    """As Python's reader, which DVC uses, and pandas' read them."""
+    rows = [["0 a, b", 'say "c"'], ["1 d/e", "衣類 ꦏ"], ["2", "'"]]
+    content = files.csv_bytes(["actual", "predicted"], rows)
+    assert list(csv.reader(io.StringIO(content.decode())))[1:] == rows
+    assert pd.read_csv(io.BytesIO(content), dtype=str).to_numpy().tolist() == rows
+    assert files.csv_bytes(["a", "b"], [["T-shirt/top", 1]]) == b"a,b\nT-shirt/top,1\n"
 
 
 def test_a_leftover_whose_process_number_was_given_out_again_is_removed(tmp_path):

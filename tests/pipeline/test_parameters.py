@@ -10,8 +10,9 @@ from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml, modify_yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from small import PARAMS, params_text
+from small import CLASSES, PARAMS, params_text
 
+from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
@@ -50,13 +51,20 @@ def line_of(key, lines):
     return at
 
 
+def end_of(at, lines):
+    """The index after the key at line `at`, whose value may be a section or a list."""
+    start = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    own = (start + " ", start + "- ")
+    return next((i for i in range(at + 1, len(lines)) if not lines[i].startswith(own)), len(lines))
+
+
 def with_line(key, *replacements, text=PLAIN):
     """params.yaml with the line of `key` replaced by lines in which KEY stands for 'key:'."""
     lines = text.splitlines()
     at = line_of(key, lines)
     indent, name = "  " * key.count("."), key.rsplit(".", 1)[-1]
     new = [indent + line.replace("KEY", f"{name}:") for line in replacements]
-    return "\n".join([*lines[:at], *new, *lines[at + 1 :]]) + "\n"
+    return "\n".join([*lines[:at], *new, *lines[end_of(at, lines) :]]) + "\n"
 
 
 def refused(tmp_path, text):
@@ -65,6 +73,11 @@ def refused(tmp_path, text):
     with pytest.raises(UserError) as caught:
         load(File, path=path)
     return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("params") / "params.yaml"
 
 
 def test_the_projects_own_file_is_accepted_and_holds_every_key_of_the_schema():
@@ -99,6 +112,7 @@ def wrong_types(schema):
         "number": ["true", "false"],
         "boolean": ["0", "1", "1.0"],
         "string": ["0", "1", "0.5", "true", "1e-3"],
+        "array": ["0", "1", "0.5", "true", "1e-3"],
     }[schema["type"]]
 
 
@@ -120,6 +134,8 @@ def out_of_range(schema):
 def mistakes(schema):
     """(kind, text of a value) of every value that the key must refuse."""
     kinds = {**MISTAKES, "wrong type": wrong_types(schema), "out of range": out_of_range(schema)}
+    if schema["type"] == "array":
+        kinds["list for scalar"] = ["[]", "[a]", "a"]
     return [(kind, value) for kind, values in kinds.items() for value in values]
 
 
@@ -186,7 +202,8 @@ def test_a_misspelt_key_is_refused_with_the_nearest_right_one(tmp_path, key, bes
     """b05: the value of a key that nobody reads never goes unnoticed."""
     *_, name = key.split(".")
     lines = PLAIN.splitlines()
-    value = lines[line_of(key, lines)].split(":", 1)[1]
+    at = line_of(key, lines)
+    value = lines[at].split(":", 1)[1] or f" [{', '.join(map(repr, CLASSES))}]"
     new = [f"KEY{value}"] * beside + [f"{name[:-1]}:{value}"]
     message = refused(tmp_path, with_line(key, *new))
     assert f"unknown key {key[:-1]}; did you mean `{name}`?" in message
@@ -197,14 +214,8 @@ def test_a_repeated_key_is_refused_with_its_line(tmp_path, key):
     """b12: PyYAML would keep the last without a word."""
     lines = PLAIN.splitlines()
     at = line_of(key, lines)
-    depth = len(lines[at]) - len(lines[at].lstrip())
-    block = [lines[at]]
-    for line in lines[at + 1 :]:
-        if len(line) - len(line.lstrip()) <= depth:
-            break
-        block.append(line)
-    end = at + len(block)
-    message = refused(tmp_path, "\n".join([*lines[:end], *block, *lines[end:]]) + "\n")
+    end = end_of(at, lines)
+    message = refused(tmp_path, "\n".join([*lines[:end], *lines[at:]]) + "\n")
     assert f"line {end + 1}" in message
     assert f'"{key.rsplit(".", 1)[-1]}"' in message
 
@@ -221,6 +232,38 @@ def test_an_exponent_needs_no_dot(tmp_path, number):
     values = [reduce(getattr, key.split("."), params) for key in floats]
     assert values == [0.5] * len(floats)
     assert {type(value) for value in values} == {float}
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["a, b", 'a "b"', "a/b", "ꦏ", "a: b", "# a", "- a", "no", "~x", "'", "日本 語"]
+    ),
+    st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=300),
+)
+
+
+@given(st.lists(NAMES, min_size=2, max_size=256, unique=True))
+def test_any_different_names_are_classes(scratch, names):
+    scratch.write_text(params_text(**{"prepare.classes": names}), encoding="utf-8")
+    assert load(Prepare, "prepare", scratch).classes == names
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("[a, b, c, b]", "prepare.classes: 'b' is the name of both 1 and 3: give a list of 2 to "),
+        ("[a, 7, true]", "prepare.classes.1 is 7: give a name: text of one line, in quotes"),
+        ("[a, '']", "prepare.classes.1 is the text '': give a name"),
+        ("[a, ' b']", "prepare.classes.1 is the text ' b': give a name"),
+        ('[a, "b\\nc"]', "prepare.classes.1 is the text 'b\\nc': give a name"),
+        ("[a, [b]]", "prepare.classes.1 is ['b']: give a name"),
+        ("[a, null]", "prepare.classes.1 is empty (null): give a name"),
+        ("[a]", "prepare.classes is ['a']: give a list of 2 to 256 names"),
+        (str(["a"] * 257), "prepare.classes is ['a', 'a', 'a'"),
+    ],
+)
+def test_names_that_are_none_are_refused_by_position_and_value(tmp_path, classes, message):
+    assert message in refused(tmp_path, with_line("prepare.classes", f"KEY {classes}"))
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):
@@ -357,11 +400,6 @@ def check_against_dvc(path, key, text):
     for part in key.split("."):
         ours, theirs = getattr(ours, part), theirs[part]
     assert same(ours, theirs)
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory):
-    return tmp_path_factory.mktemp("params") / "params.yaml"
 
 
 def check_fuzz(scratch, examples):

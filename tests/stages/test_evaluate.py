@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from small import NAMES
 
 from fashion_mnist.model import checkpoints
 from fashion_mnist.pipeline import splits
-from fashion_mnist.pipeline.classes import LABELS
 from stages import evaluate as stage
 
 
@@ -28,10 +29,10 @@ def test_every_test_image_has_a_row_in_the_splits_order(finished):
     test = splits.read(finished.path / "data/prepared/test.safetensors")
     made = table(finished, "predictions")
     assert [int(row["index"]) for row in made] == list(range(40))
-    assert [row["actual"] for row in made] == [LABELS[label] for label in test.labels]
+    assert [row["actual"] for row in made] == [NAMES[label] for label in test.labels]
     right = sum(row["actual"] == row["predicted"] for row in made)
     assert report(finished)["accuracy"] == right / 40
-    assert [row["class"] for row in table(finished, "per_class")] == list(LABELS)
+    assert [row["class"] for row in table(finished, "per_class")] == list(NAMES)
 
 
 def test_the_report_is_flat_plain_and_strict(finished):
@@ -57,15 +58,14 @@ def test_classes_that_do_not_occur_keep_their_rows(workspace):
     path = workspace.path / "data/prepared/test.safetensors"
     test = splits.read(path)
     few = np.isin(test.labels, [0, 2, 9])
-    path.write_bytes(
-        splits.to_bytes(splits.Split(test.images[few], test.labels[few], test.mean, test.std))
-    )
+    part = replace(test, images=test.images[few], labels=test.labels[few])
+    path.write_bytes(splits.to_bytes(part))
     assert workspace.run("evaluate")[0] == 0
     made = table(workspace, "per_class")
-    assert [row["class"] for row in made] == list(LABELS)
+    assert [row["class"] for row in made] == list(NAMES)
     assert [index for index, row in enumerate(made) if row["support"] != "0"] == [0, 2, 9]
     assert {row["actual"] for row in table(workspace, "predictions")} == {
-        LABELS[label] for label in (0, 2, 9)
+        NAMES[label] for label in (0, 2, 9)
     }
 
 
@@ -75,6 +75,17 @@ def test_the_network_is_the_one_that_the_checkpoint_describes(workspace, finishe
     workspace.set(**change)
     assert workspace.run("evaluate")[0] == 0
     assert workspace.outputs() == finished.outputs()
+
+
+@pytest.mark.parametrize("change", [{"classes": tuple("abcdefghij")}, {"mean": 0.25}])
+def test_a_split_of_other_classes_or_normalisation_is_refused(workspace, finished, change):
+    path = workspace.path / "data/prepared/test.safetensors"
+    path.write_bytes(splits.to_bytes(replace(splits.read(path), **change)))
+    before = workspace.outputs()
+    status, printed = workspace.run("evaluate")
+    assert status == 2
+    assert "error: the network was trained with other class names or another norm" in printed
+    assert workspace.outputs() == before
 
 
 def test_flipping_reports_one_figure_more(workspace, finished):
@@ -88,10 +99,11 @@ def test_flipping_reports_one_figure_more(workspace, finished):
 def test_a_network_that_diverged_is_refused(workspace):
     """c14: nothing that is not finite is written."""
     path = workspace.path / "checkpoints/best.safetensors"
-    network = checkpoints.read(path)
-    weights = {key: tensor * np.inf for key, tensor in network.state_dict().items()}
+    weights = checkpoints.read(path).network.state_dict()
+    weights = {key: tensor * np.inf for key, tensor in weights.items()}
+    test = splits.read(workspace.path / "data/prepared/test.safetensors")
     description = {"name": "lenet", "width": 0.25, "dropout": 0.2}
-    path.write_bytes(checkpoints.to_bytes(weights, description))
+    path.write_bytes(checkpoints.to_bytes(weights, description, test))
     before = workspace.outputs()
     status, printed = workspace.run("evaluate")
     assert status == 2

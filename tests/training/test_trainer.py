@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from small import split, train_settings
+from small import CLASSES, split, train_settings
 from torch import nn
 from torch.nn.functional import cross_entropy, log_softmax
 
@@ -71,7 +71,7 @@ def showing(predicted, labels):
     """A split of which `FirstPixels` predicts the given classes."""
     images = np.zeros((len(labels), 1, 28, 28), np.float32)
     images[np.arange(len(labels)), 0, 0, predicted] = 5
-    return Split(images, np.asarray(labels, np.int64), 0.5, 0.5)
+    return Split(images, np.asarray(labels, np.int64), 0.5, 0.5, CLASSES)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

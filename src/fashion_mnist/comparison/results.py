@@ -12,6 +12,7 @@ from fashion_mnist.pipeline.errors import UserError
 METRICS = ("metrics/evaluate.json", "metrics/train.json")
 PREDICTIONS = "plots/predictions.csv"
 COLUMNS = ["index", "actual", "predicted"]
+NAMED = 3  # classes that a message names
 
 Metrics = dict[str, float]
 """Figures by name."""
@@ -88,9 +89,19 @@ def check_same_test_set(old: Predictions, new: Predictions) -> None:
     """Pairs need the same images on both sides.
 
     Raises:
-        UserError: the two differ in the number of images, in their indices or true classes.
+        UserError: the two differ in their classes, in the number of images, in their indices or
+            true classes.
     """
     advice = "only predictions of the same test set can be compared"
+    was, now = (set(predictions.table["actual"]) for predictions in (old, new))
+    if was != now:
+        alone = [
+            f"{predictions.revision} alone has {', '.join(sorted(names)[:NAMED])}"
+            + f" and {len(names) - NAMED} more" * (len(names) > NAMED)
+            for predictions, names in ((old, was - now), (new, now - was))
+            if names
+        ]
+        raise UserError(f"the classes differ: {'; '.join(alone)}; {advice}")
     if len(old.table) != len(new.table):
         raise UserError(
             f"{old.revision} predicts {len(old.table)} images and {new.revision} "

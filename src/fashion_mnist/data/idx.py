@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_mnist.pipeline.classes import CLASSES
 from fashion_mnist.pipeline.errors import UserError
 
 FILES = {
@@ -20,7 +19,6 @@ FILES = {
 IMAGES_MAGIC = 2051  # unsigned bytes in three dimensions
 LABELS_MAGIC = 2049  # unsigned bytes in one dimension
 SIZE = 28
-CLASS_COUNT = len(CLASSES)
 
 HOW_TO_MEND = "remove data/raw and run `dvc repro` to fetch the data again"
 
@@ -30,11 +28,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_pair(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Read the images and labels of a split, "train" or "test", from uncompressed IDX files.
 
     Returns:
-        Images, uint8, N×28×28, and labels, uint8, N, of 0 to 9.
+        Images, uint8, N×28×28, and labels, uint8, N, below `classes`.
 
     Raises:
         UserError: a file is missing, is no IDX file of the right kind, is cut off or too long,
@@ -43,7 +41,7 @@ def read_pair(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     images_path = folder / FILES[f"{split}_images"]
     labels_path = folder / FILES[f"{split}_labels"]
     images = parse_images(_read(images_path), images_path)
-    labels = parse_labels(_read(labels_path), labels_path)
+    labels = parse_labels(_read(labels_path), labels_path, classes)
     if len(images) != len(labels):
         raise UserError(
             f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels; "
@@ -61,21 +59,27 @@ def parse_images(content: bytes, name: str | Path) -> np.ndarray:
     header = _header(content, name, IMAGES_MAGIC, words=4)
     count, height, width = header[1:]
     if (height, width) != (SIZE, SIZE):
-        raise UserError(f"{name}: images of {height}×{width}, expected {SIZE}×{SIZE}")
+        raise UserError(
+            f"{name}: images of {height}×{width}, expected {SIZE}×{SIZE}, which the networks are "
+            "made for; `fashion-mnist own` scales a folder of pictures"
+        )
     return _body(content, name, offset=16, shape=(count, SIZE, SIZE))
 
 
-def parse_labels(content: bytes, name: str | Path) -> np.ndarray:
-    """Labels, uint8, N, of 0 to 9, from the bytes of an IDX file.
+def parse_labels(content: bytes, name: str | Path, classes: int) -> np.ndarray:
+    """Labels, uint8, N, below `classes`, from the bytes of an IDX file.
 
     Raises:
         UserError: the bytes are something else; the message leads with `name`.
     """
     _, count = _header(content, name, LABELS_MAGIC, words=2)
     labels = _body(content, name, offset=8, shape=(count,))
-    if labels.max() >= CLASS_COUNT:
-        at = int((labels >= CLASS_COUNT).argmax())
-        raise UserError(f"{name}: label {labels[at]} at position {at}, expected 0 to 9")
+    if labels.max() >= classes:
+        at = int((labels >= classes).argmax())
+        raise UserError(
+            f"{name}: label {labels[at]} at position {at}, but prepare.classes names only "
+            f"{classes} classes, 0 to {classes - 1}"
+        )
     return labels
 
 

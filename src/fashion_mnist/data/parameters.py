@@ -2,13 +2,33 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fashion_mnist.pipeline.parameters import Section
 
 Digest = Annotated[
     str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits, lower case")
 ]
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^\S([^\p{Cc}\p{Zl}\p{Zp}]*\S)?$",
+        description="a name: text of one line, in quotes where YAML would read a number or true",
+    ),
+]
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names, if no two are equal.
+
+    Raises:
+        ValueError: two are; the message names them with their labels.
+    """
+    for label, name in enumerate(names):
+        if (first := names.index(name)) != label:
+            raise ValueError(f"{name!r} is the name of both {first} and {label}")
+    return names
 
 
 class Digests(Section):
@@ -40,6 +60,11 @@ class Fetch(Section):
 class Prepare(Section):
     """How images become tensors, and which of them are held out for validation."""
 
+    classes: Annotated[
+        list[Name],
+        Field(min_length=2, max_length=256, description="a list of 2 to 256 names, each another"),
+        AfterValidator(distinct),
+    ]
     validation_size: int = Field(ge=0, lt=60_000)
     seed: int = Field(ge=0, lt=2**32)
     normalisation: Literal["fixed", "measured"]

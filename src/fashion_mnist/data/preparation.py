@@ -26,14 +26,15 @@ def make_splits(train: Pair, test: Pair, settings: Prepare) -> dict[str, Split]:
         mean, std = statistics(images[kept])
         if std == 0:
             raise UserError("prepare.normalisation is measured, but all training pixels are equal")
+    classes = tuple(settings.classes)
     parts = {
         "train": (images[kept], labels[kept]),
         "validation": (images[held_out], labels[held_out]),
         "test": test,
     }
     return {
-        name: Split(normalise(pixels, mean, std), classes.astype(np.int64), mean, std)
-        for name, (pixels, classes) in parts.items()
+        name: Split(normalise(pixels, mean, std), labels.astype(np.int64), mean, std, classes)
+        for name, (pixels, labels) in parts.items()
     }
 
 

@@ -5,16 +5,15 @@ tests compare each figure with theirs.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
-from fashion_mnist.pipeline.classes import CLASSES, LABELS
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.files import Value
 
-CLASS_COUNT = len(CLASSES)
 MILLION = 1_000_000
 
 
@@ -25,7 +24,7 @@ class Predictions:
     Attributes:
         labels: the true classes, int64, N.
         predicted: the most probable classes, int64, N; of equals the first.
-        log_probabilities: float64, N×10.
+        log_probabilities: float64, N×K.
         millionths: the probability of the predicted class in whole millionths, int64, N. What is
             decided or averaged by confidence is so in whole numbers, and never by a last digit.
     """
@@ -48,7 +47,7 @@ class Predictions:
 
 
 def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
-    """Predictions from logits, N×10, on any device, and true classes, int64, N.
+    """Predictions from logits, N×K, on any device, and true classes, int64, N.
 
     Raises:
         UserError: a logit is not finite, as those of a network that diverged.
@@ -98,12 +97,13 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
 
 
 def class_figures(made: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall, F1 and support of each of the ten classes, in label order.
+    """Precision, recall, F1 and support of each of the K classes, in label order.
 
     A share that is not defined (a class that does not occur, or is never predicted) is 0.
     """
-    pairs = made.labels * CLASS_COUNT + made.predicted
-    confusion = np.bincount(pairs, minlength=CLASS_COUNT**2).reshape(CLASS_COUNT, CLASS_COUNT)
+    classes = made.log_probabilities.shape[1]
+    pairs = made.labels * classes + made.predicted
+    confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
     hits, support, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(support, 1)
     return precision, recall, 2 * hits / np.maximum(support + predicted, 1), support
@@ -123,10 +123,10 @@ def describe(figures: dict[str, Value]) -> str:
 PREDICTION_COLUMNS = ("index", "actual", "predicted", "confidence")
 
 
-def prediction_rows(made: Predictions) -> list[list[Value]]:
-    """A row of `PREDICTION_COLUMNS` for each sample, in order."""
+def prediction_rows(made: Predictions, names: Sequence[str]) -> list[list[Value]]:
+    """A row of `PREDICTION_COLUMNS` for each sample, in order; `names` are those of the classes."""
     return [
-        [index, LABELS[label], LABELS[predicted], float(confidence)]
+        [index, names[label], names[predicted], float(confidence)]
         for index, (label, predicted, confidence) in enumerate(
             zip(made.labels, made.predicted, made.confidence, strict=True)
         )
@@ -136,11 +136,11 @@ def prediction_rows(made: Predictions) -> list[list[Value]]:
 CLASS_COLUMNS = ("class", "precision", "recall", "f1", "support")
 
 
-def class_rows(made: Predictions) -> list[list[Value]]:
-    """A row of `CLASS_COLUMNS` for each of the ten classes (see `class_figures`)."""
+def class_rows(made: Predictions, names: Sequence[str]) -> list[list[Value]]:
+    """A row of `CLASS_COLUMNS` for each class, by its name (see `class_figures`)."""
     return [
         [name, float(precision), float(recall), float(f1), int(support)]
-        for name, precision, recall, f1, support in zip(LABELS, *class_figures(made), strict=True)
+        for name, precision, recall, f1, support in zip(names, *class_figures(made), strict=True)
     ]
 
 

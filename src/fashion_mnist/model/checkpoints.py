@@ -1,7 +1,8 @@
-"""A trained network as a file: weights, and what is needed to build the network again."""
+"""A trained network as a file: weights, and what is needed to use the network again."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,62 @@ from torch import Tensor, nn
 
 from fashion_mnist.model.networks import build
 from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Split
 
 KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
-VERSION = 1
+VERSION = 2
 
 
-def to_bytes(weights: Mapping[str, Tensor], network: Mapping[str, Any]) -> bytes:
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network, and what a picture and an output of it mean.
+
+    Attributes:
+        network: on the CPU, in evaluation mode; maps float32 N×1×28×28 to logits, N×K.
+        classes: the names of the K classes, in the order of the logits.
+        mean: of pixel / 255, subtracted from every pixel.
+        std: by which it is then divided.
+    """
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    mean: float
+    std: float
+
+    def check_is_for(self, split: Split) -> None:
+        """Refuse a split that was prepared with other parameters than those of the training.
+
+        Raises:
+            UserError: its classes or its normalisation are others.
+        """
+        if (self.classes, self.mean, self.std) != (split.classes, split.mean, split.std):
+            raise UserError(
+                "the network was trained with other class names or another normalisation than "
+                "the prepared split has; `dvc repro` mends it"
+            )
+
+
+def to_bytes(weights: Mapping[str, Tensor], network: Mapping[str, Any], trained_on: Split) -> bytes:
     """A safetensors file of weights that are moved to the CPU.
 
     Args:
         weights: a network's state.
         network: what `fashion_mnist.model.networks.build` takes: name, width, dropout.
+        trained_on: whose classes and normalisation the checkpoint keeps.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    description = json.dumps({"version": VERSION, "network": dict(network)}, sort_keys=True)
-    return save(tensors, metadata={KEY: description})
+    description = {
+        "version": VERSION,
+        "network": dict(network),
+        "classes": trained_on.classes,
+        "mean": trained_on.mean,
+        "std": trained_on.std,
+    }
+    return save(tensors, metadata={KEY: json.dumps(description, sort_keys=True)})
 
 
-def read(path: Path) -> nn.Module:
-    """The network that a checkpoint describes, with its weights, on the CPU, in evaluation mode.
+def read(path: Path) -> Checkpoint:
+    """The network that a checkpoint describes, with its weights, and what belongs to it.
 
     Raises:
         UserError: the file is missing, or is no checkpoint of this project; nothing in it is
@@ -40,8 +78,12 @@ def read(path: Path) -> nn.Module:
         with safetensors.safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[KEY])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network = build(**description["network"])
+        if description["version"] != VERSION:
+            raise ValueError(f"its version is {description['version']}, not {VERSION}")
+        classes = tuple(description["classes"])
+        network = build(**description["network"], classes=len(classes))
         network.load_state_dict(weights)
+        return Checkpoint(network.eval(), classes, description["mean"], description["std"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
     except OSError:
@@ -51,4 +93,3 @@ def read(path: Path) -> nn.Module:
         raise UserError(
             f"{path}: not a checkpoint of this project ({reason}); `dvc repro` mends it"
         ) from None
-    return network.eval()

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from fashion_mnist.pipeline.classes import CLASSES
-
 
 def predict_logits(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
     """Logits of every image, in order, in evaluation mode and without gradients.
@@ -12,19 +10,18 @@ def predict_logits(network: nn.Module, images: Tensor, batch_size: int) -> Tenso
     The network's mode is put back afterwards.
 
     Args:
-        network: maps float32 n×1×28×28 to logits n×10.
+        network: maps float32 n×1×28×28 to logits n×K.
         images: float32, N×1×28×28, normalised, on the network's device.
         batch_size: images at a time; affects memory and speed, not the result beyond rounding.
 
     Returns:
-        float32, N×10, on the images' device.
+        float32, N×K, on the images' device.
     """
     mode = network.training
     network.eval()
     try:
         with torch.inference_mode():
-            parts = [network(batch) for batch in images.split(batch_size) if len(batch)]
-            return torch.cat(parts) if parts else images.new_zeros(0, len(CLASSES))
+            return torch.cat([network(batch) for batch in images.split(batch_size)])
     finally:
         network.train(mode)
 

@@ -1,6 +1,7 @@
 """The architectures, by name.
 
-Each maps normalised images, float32 N×1×28×28, to logits, N×10. Convolutions run in the
+Each maps normalised images, float32 N×1×28×28, to logits, N×K, one for
+each class. Convolutions run in the
 channels-last layout, which is twice as fast on a CPU, and pooling comes before the rectifier: the
 two commute, and the rectifier then has a quarter of the values to go through.
 """
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d, pad, relu
 
 from fashion_mnist.model.inference import predict_logits
-from fashion_mnist.pipeline.classes import CLASSES
 
 
-def build(name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0) -> nn.Module:
+def build(
+    name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0, classes: int = 10
+) -> nn.Module:
     """A network with weights drawn from `seed`, on the CPU, in the channels-last layout.
 
     Args:
@@ -23,10 +25,11 @@ def build(name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0) ->
         width: multiplies the channels and units of every hidden layer.
         dropout: probability with which a unit before the classifier is dropped in training.
         seed: of the initial weights; the global random state is left as it was.
+        classes: outputs.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = NETWORKS[name](width, dropout)
+        network = NETWORKS[name](width, dropout, classes)
     network.to(memory_format=torch.channels_last)
     return network
 
@@ -51,10 +54,10 @@ def multiply_adds(network: nn.Module) -> int:
 class LeNet(nn.Module):
     """The original exercise's network, after LeNet-5 (LeCun et al., 1998).
 
-    At width 1: 60,074 parameters, 0.20 million multiply-adds an image.
+    At width 1, of ten classes: 60,074 parameters, 0.20 million multiply-adds an image.
     """
 
-    def __init__(self, width: float, dropout: float) -> None:
+    def __init__(self, width: float, dropout: float, classes: int) -> None:
         super().__init__()
         c1, c2, f1, f2 = (scaled(n, width) for n in (6, 16, 120, 84))
         self.conv1 = SpareConv2d(1, c1, 3)
@@ -62,7 +65,7 @@ class LeNet(nn.Module):
         self.linear1 = nn.Linear(c2 * 5 * 5, f1)
         self.linear2 = nn.Linear(f1, f2)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(f2, len(CLASSES))
+        self.classifier = nn.Linear(f2, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = relu(max_pool2d(self.conv1(channels_last(images)), 2))
@@ -95,7 +98,12 @@ class ConvNet(nn.Module):
     """
 
     def __init__(
-        self, channels: int, width: float, dropout: float, block: Callable[[int], nn.Module]
+        self,
+        channels: int,
+        width: float,
+        dropout: float,
+        classes: int,
+        block: Callable[[int], nn.Module],
     ) -> None:
         super().__init__()
         c1, c2, c3 = (scaled(n * channels, width) for n in (1, 2, 4))
@@ -107,7 +115,7 @@ class ConvNet(nn.Module):
             block(c3),
         )
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(c3 * 3 * 3, len(CLASSES))
+        self.classifier = nn.Linear(c3 * 3 * 3, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.features(channels_last(images))
@@ -115,21 +123,21 @@ class ConvNet(nn.Module):
         return logits
 
 
-def plain(width: float, dropout: float) -> nn.Module:
+def plain(width: float, dropout: float, classes: int) -> nn.Module:
     """A `ConvNet` whose blocks are a convolution each.
 
-    At width 1: 75,450 parameters, 2.71 million multiply-adds an image.
+    At width 1, of ten classes: 75,450 parameters, 2.71 million multiply-adds an image.
     """
-    return ConvNet(16, width, dropout, lambda channels: Convolution(channels, channels))
+    return ConvNet(16, width, dropout, classes, lambda channels: Convolution(channels, channels))
 
 
-def resnet(width: float, dropout: float) -> nn.Module:
+def resnet(width: float, dropout: float, classes: int) -> nn.Module:
     """A `ConvNet` with residual blocks (He et al., 2016).
 
     There is none at 14×14, where the addition and the rectifier cost more than the convolutions.
-    At width 1: 473,834 parameters, 13.7 million multiply-adds an image.
+    At width 1, of ten classes: 473,834 parameters, 13.7 million multiply-adds an image.
     """
-    return ConvNet(32, width, dropout, Residual)
+    return ConvNet(32, width, dropout, classes, Residual)
 
 
 class Convolution(nn.Sequential):
@@ -170,7 +178,7 @@ def scaled(count: int, width: float) -> int:
     return max(1, round(count * width))
 
 
-NETWORKS: dict[str, Callable[[float, float], nn.Module]] = {
+NETWORKS: dict[str, Callable[[float, float, int], nn.Module]] = {
     "lenet": LeNet,
     "plain": plain,
     "resnet": resnet,

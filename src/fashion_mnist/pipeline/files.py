@@ -1,6 +1,8 @@
 """Writing files whole or not at all, in formats that give the same bytes everywhere."""
 
+import csv
 import errno
+import io
 import json
 import math
 import os
@@ -82,14 +84,17 @@ def json_bytes(metrics: Mapping[str, Value]) -> bytes:
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     """A CSV table with line feeds; floats are rounded to six significant digits.
 
+    A cell with a comma, a quote or a line end is quoted; None is an empty cell.
+
     Raises:
         TypeError, ValueError: as `json_bytes`; ValueError also for a row of another length.
     """
-    lines = [",".join(header)]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
     for row in rows:
-        cells = [_plain(column, cell) for column, cell in zip(header, row, strict=True)]
-        lines.append(",".join("" if cell is None else str(cell) for cell in cells))
-    return ("\n".join(lines) + "\n").encode()
+        table.writerow([_plain(column, cell) for column, cell in zip(header, row, strict=True)])
+    return text.getvalue().encode()
 
 
 def significant(number: float, digits: int = 6) -> float:

@@ -91,6 +91,8 @@ def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> 
     if mistake["type"] == "value_error":  # of keys that do not go together
         return str(mistake["ctx"]["error"])
     allowed = describe(_schema_at(schema, location))
+    if mistake["type"] == "value_error":
+        return f"{key}: {mistake['ctx']['error']}: give {allowed}"
     if mistake["type"] == "missing":
         return f"{key} is missing: give {allowed}"
     return f"{key} is {shown(mistake['input'])}: give {allowed}"
@@ -115,7 +117,7 @@ def _schema_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> dict
     whole = schema.model_json_schema()
     node = whole
     for name in location:
-        node = node["properties"][name]
+        node = node["items"] if isinstance(name, int) else node["properties"][name]
         if "$ref" in node:
             node = whole["$defs"][node["$ref"].rsplit("/", 1)[1]]
     return node
@@ -130,7 +132,7 @@ def describe(schema: dict[str, Any]) -> str:
         return "true or false"
     if kind == "object":
         return "a mapping with the keys " + ", ".join(schema["properties"])
-    if kind == "string":
+    if kind in ("string", "array"):
         return str(schema["description"])
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[bound]}" for bound, sign in bounds.items() if bound in schema]

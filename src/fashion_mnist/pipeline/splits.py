@@ -1,30 +1,36 @@
 """The prepared splits as files, which stages hand to each other."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import safetensors
 from safetensors import numpy as safetensors_numpy
 
-from fashion_mnist.pipeline.classes import CLASSES
 from fashion_mnist.pipeline.errors import UserError
+
+KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
 
 
 @dataclass(frozen=True)
 class Split:
-    """A split's arrays and how its pixels were normalised.
+    """A split's arrays, the names of its classes, and how its pixels were normalised.
 
     Attributes:
         images: float32, N×1×28×28, (pixel / 255 - mean) / std.
-        labels: int64, N, 0 to 9.
+        labels: int64, N, positions in `classes`.
         mean: of pixel / 255, as it was subtracted.
         std: by which it was then divided.
+        classes: the name of each class, K, in label order, also of those that do not occur.
     """
 
     images: np.ndarray
     labels: np.ndarray
     mean: float
     std: float
+    classes: tuple[str, ...]
 
     @property
     def black(self) -> float:
@@ -37,6 +43,15 @@ class Split:
         return self.images[:, 0] * self.std + self.mean
 
 
+def numbered(classes: Sequence[str]) -> tuple[str, ...]:
+    """Names led by their label: DVC's plots sort classes as text, and these sort in label order.
+
+    "6 Shirt" of ten classes, "06 Shirt" of eleven.
+    """
+    digits = len(str(len(classes) - 1))
+    return tuple(f"{label:0{digits}} {name}" for label, name in enumerate(classes))
+
+
 def to_bytes(split: Split) -> bytes:
     """The split as a safetensors file, the same bytes for the same split."""
     return safetensors_numpy.save(
@@ -45,7 +60,8 @@ def to_bytes(split: Split) -> bytes:
             "labels": split.labels,
             "mean": np.array([split.mean]),
             "std": np.array([split.std]),
-        }
+        },
+        metadata={KEY: json.dumps({"classes": split.classes}, sort_keys=True)},
     )
 
 
@@ -57,7 +73,10 @@ def read(path: Path) -> Split:
     """
     try:
         path.open("rb").close()  # safetensors takes every failure to open for a missing file
-        return _split(safetensors_numpy.load_file(path))
+        with safetensors.safe_open(path, framework="np") as file:
+            description = json.loads((file.metadata() or {})[KEY])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _split(arrays, description["classes"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
     except OSError:
@@ -66,8 +85,8 @@ def read(path: Path) -> Split:
         raise UserError(f"{path}: not a prepared split ({error}); `dvc repro` mends it") from None
 
 
-def _split(arrays: dict[str, np.ndarray]) -> Split:
-    """The split that `to_bytes` was given, from its arrays.
+def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
+    """The split that `to_bytes` was given, from its arrays and the names of its classes.
 
     Raises:
         KeyError, ValueError: they are another file's, or damaged.
@@ -82,6 +101,6 @@ def _split(arrays: dict[str, np.ndarray]) -> Split:
     for name, (array, dtype, shape) in wanted.items():
         if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(CLASSES):
-        raise ValueError("a label is not 0 to 9")
-    return Split(images, labels, float(mean[0]), float(std[0]))
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise ValueError(f"a label is not 0 to {len(classes) - 1}")
+    return Split(images, labels, float(mean[0]), float(std[0]), tuple(classes))
