@@ -13,6 +13,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,9 @@ def in_child(
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with suppress(Exception):  # or the child would go on with the rest of the tests
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(status)
     os.close(writing)
     with os.fdopen(reading) as pipe:

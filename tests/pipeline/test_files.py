@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import resource
 import subprocess
 from pathlib import Path
@@ -54,10 +55,11 @@ def test_all_paths_get_their_content_and_folders_are_made(tmp_path):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
 @pytest.mark.parametrize("count", range(1, len(NEW) + 1))
 def test_a_failure_at_any_file_changes_none(tmp_path, old, code, count):
-    error = OSError(code, os.strerror(code), "x")
+    error = OSError(code, os.strerror(code))
     status, printed = in_child(tmp_path, write_new, lambda: fail_at(count, error))
     assert status == 2
-    assert printed.startswith(f"error: {os.strerror(code)}: x; ")
+    path = list(NEW)[count - 1]
+    assert printed.startswith(f"error: {os.strerror(code)}: {path}; ")
     assert len(printed.splitlines()) == 1
     assert contents(tmp_path) == old
 
@@ -69,7 +71,7 @@ def test_a_write_that_stops_at_byte_n_changes_nothing(tmp_path, old, size):
         tmp_path, write_new, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     )
     assert status == 2
-    assert "ulimit" in printed
+    assert re.match(r"error: File too large: (a/one\.json|b/two\.csv); .*ulimit", printed)
     assert contents(tmp_path) == old
 
 
@@ -87,7 +89,10 @@ def test_a_full_disk_changes_nothing(tmp_path):
         )
         assert (status, printed.splitlines()) == (
             2,
-            ["error: No space left on device; free some space and run again; nothing was written"],
+            [
+                "error: No space left on device: out; free some space and run again; "
+                "no file is half-written"
+            ],
         )
         assert contents(tmp_path) == {"out": b"old"}
     finally:
@@ -161,7 +166,7 @@ def test_a_folder_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o777)
     status, printed = in_child(tmp_path, write_new, lambda: os.getuid() or os.setuid(65534))
     assert status == 2
-    assert printed.startswith("error: Permission denied: a/")
+    assert printed.startswith("error: Permission denied: a/one.json; ")  # not a temporary name
     assert contents(tmp_path) == {}
 
 
@@ -223,7 +228,7 @@ def test_a_missing_value_is_an_empty_cell_and_every_row_has_the_headers_length()
 
 def test_cells_with_commas_quotes_and_other_scripts_come_back(tmp_path):
     """As Python's reader, which DVC uses, and pandas' read them."""
-    rows = [["0 a, b", 'say "c"'], ["1 d/e", "衣類 ꦏ"], ["2", "'"]]
+    rows = [["0 a, b", 'say "c"'], ["1 d/e", "衣類 ꦏ"], ["2 two\nlines", " ' "]]
     content = files.csv_bytes(["actual", "predicted"], rows)
     assert list(csv.reader(io.StringIO(content.decode())))[1:] == rows
     assert pd.read_csv(io.BytesIO(content), dtype=str).to_numpy().tolist() == rows

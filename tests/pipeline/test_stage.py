@@ -1,14 +1,17 @@
 """What surrounds every stage: exit codes, and one message."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from small import copy_project, in_child, run_stage
 
+from fashion_mnist.pipeline import stage
 from fashion_mnist.pipeline.errors import UserError
 
 
@@ -37,6 +40,38 @@ def test_what_the_system_refuses_is_2_and_names_the_place(tmp_path, code):
     assert status == 2
     assert printed.startswith(f"error: {os.strerror(code)}: data/raw; ")
     assert printed.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_below_the_output_is_told():
+    """As in `fashion-mnist show > file`: an error without a name is that of the output."""
+    code = "from fashion_mnist.pipeline import stage\nstage.run(lambda: print('epoch 1'))\n"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": "src"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: No space left on device: standard output; ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+class Notebook(io.StringIO):
+    """A stream that is none of Python's own, as those of a notebook or a test runner."""
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+@pytest.mark.parametrize("stream", [Notebook(), None])  # None: Windows without a console
+def test_any_stream_will_do(monkeypatch, name, stream):
+    monkeypatch.setattr(stage.signal, "signal", lambda *_: None)  # the tests keep their handlers
+    monkeypatch.setattr(sys, name, stream)
+    reached = []
+    stage.run(lambda: reached.append(True))
+    assert reached
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -27,26 +27,42 @@ def write(contents: Mapping[Path, bytes]) -> None:
 
     Raises:
         OSError: a folder is not writable, a folder stands in a file's place, or the disk is full;
-            nothing has changed.
+            it names the path, and nothing has changed.
     """
     for path in contents:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    temporaries = {path: temporary_of(path) for path in contents}
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers(path)
-            with temporaries[path].open("wb") as file:
+            with _naming(path), temporaries[path].open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         for path, temporary in temporaries.items():
-            temporary.replace(path)
+            with _naming(path):
+                temporary.replace(path)
     finally:
         for temporary in temporaries.values():
             with suppress(OSError):  # the first error is the one to tell
                 temporary.unlink()
+
+
+def temporary_of(path: Path) -> Path:
+    """Where this process writes what is to become `path`; Git and DVC ignore such names."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name `path` in an OSError: that of write or fsync names none, others the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 def remove_leftovers(path: Path) -> None:

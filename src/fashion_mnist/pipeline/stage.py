@@ -43,9 +43,9 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        where = f": {error.filename}" if error.filename else ""
+        where = error.filename or "standard output"  # all else that is written has a name
         advice = MENDABLE[error.errno]
-        print(f"error: {error.strerror}{where}; {advice}nothing was written", file=sys.stderr)
+        print(f"error: {error.strerror}: {where}; {advice}no file is half-written", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
