@@ -206,7 +206,22 @@ def test_a_misspelt_key_is_refused_with_the_nearest_right_one(tmp_path, key, bes
     value = lines[at].split(":", 1)[1] or f" [{', '.join(map(repr, CLASSES))}]"
     new = [f"KEY{value}"] * beside + [f"{name[:-1]}:{value}"]
     message = refused(tmp_path, with_line(key, *new))
-    assert f"unknown key {key[:-1]}; did you mean `{name}`?" in message
+    assert f"unknown key {key[:-1]}; did you mean `{name}`? (known: " in message
+
+
+@pytest.mark.parametrize("name", ["foo", "learning_rate", "n"])
+def test_what_resembles_no_key_is_not_guessed_at(tmp_path, name):
+    message = refused(tmp_path, with_line("train.lr", "KEY 0.001", f"{name}: 1"))
+    assert f"unknown key train.{name} (known: seed, epochs, " in message
+    assert "did you mean" not in message
+
+
+def test_a_rate_that_is_zero_in_float32_is_refused(tmp_path):
+    """It is above zero for DVC and for pydantic, and trains nothing."""
+    for rate in ("1e-320", "1e-46", "0.0"):
+        message = refused(tmp_path, with_line("train.lr", f"KEY {rate}"))
+        assert "train.lr is " in message
+        assert "give a number ≥ 1e-12" in message
 
 
 @pytest.mark.parametrize("key", [*KEYS, *File.model_fields, "fetch.sha256", "train.augment"])
@@ -310,7 +325,10 @@ def test_a_nested_section_of_another_shape_is_refused_by_its_full_key(tmp_path, 
         ("train: !!python/object/apply:os.system [x]\n", ["line 1"]),
         ("a: 1\n---\nb: 2\n", ["line 2"]),
         ("train: '\n", ["line"]),
-        ("train:\n  1: 2\n  null: 3\n", ["unknown key train.1;", "unknown key train.None;"]),
+        (
+            "train:\n  1: 2\n  null: 3\n",
+            ["unknown key train.1 (known", "unknown key train.None (known"],
+        ),
         ("train:\n  lr: 2024-13-45\n", ["month"]),
         (
             "train:\n  epochs: 0x" + "1" * 5000 + "\n",
@@ -320,7 +338,7 @@ def test_a_nested_section_of_another_shape_is_refused_by_its_full_key(tmp_path, 
         ("a: \x07\n", ["no YAML"]),
         ("a: " + "[" * 1000, ["nested too deeply"]),
         ("train:\n  epochs: " + "1" * 5000 + "\n", ["digits"]),
-        ("? [1, 2]\n: 3\n", ["unknown key (1, 2);"]),
+        ("? [1, 2]\n: 3\n", ["unknown key (1, 2) (known"]),
         ("? {a: 1}\n: 3\n", ["line 1"]),
     ],
     ids=lambda value: repr(value)[:40],

@@ -17,7 +17,7 @@ from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.trainer import COLUMNS, Trainer, best_row
 
 CPU = torch.device("cpu")
-NOTHING = 1e-30  # a learning rate that changes no weight
+NOTHING = 1e-12  # a learning rate that changes no weight
 TRAINING, VALIDATION, EMPTY = split(60), split(20, 1), split(0)
 ALL_ON = {
     "augment": {"rotation": 10.0, "flip": True, "crop_padding": 2, "erasing": 0.3},

@@ -86,8 +86,9 @@ def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> 
     key = ".".join(map(str, (*prefix, *location)))
     if mistake["type"] in ("extra_forbidden", "invalid_key"):
         known = list(_schema_at(schema, location[:-1])["properties"])
-        near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
-        return f"unknown key {key}; did you mean `{near[0]}`? (known: {', '.join(known)})"
+        near = get_close_matches(str(location[-1]), known, n=1)
+        meant = f"; did you mean `{near[0]}`?" if near else ""
+        return f"unknown key {key}{meant} (known: {', '.join(known)})"
     if mistake["type"] == "value_error":  # of keys that do not go together
         return str(mistake["ctx"]["error"])
     allowed = describe(_schema_at(schema, location))

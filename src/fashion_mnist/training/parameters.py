@@ -25,7 +25,7 @@ class Train(Section):
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=65_536)
     optimizer: Literal["adam", "adamw", "sgd"]
-    lr: float = Field(gt=0, le=100)
+    lr: float = Field(ge=1e-12, le=100)  # a step of less moves no float32 weight
     momentum: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0, le=10)
     schedule: Literal["constant", "cosine", "onecycle", "step"]
