@@ -34,7 +34,10 @@ hypothesis.settings.load_profile("tests")
 
 # Portable arithmetic has to be chosen before the process's first operation.
 arithmetic.use("portable", torch.device("cpu"))
-for name in ("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"):
+for name in (
+    *("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"),
+    *("MPLBACKEND", "MATPLOTLIBRC", "MPLCONFIGDIR"),
+):
     os.environ.pop(name, None)  # what the caller's shell happens to have
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fashion_mnist.pipeline import files
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = FLOW["stages"]
@@ -142,6 +144,17 @@ def test_metrics_and_plots_lie_in_git():
             assert options["cache"] is False
             ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
             assert ignored.returncode == 1, path
+
+
+@pytest.mark.parametrize("tool", ["git", "dvc"])
+def test_what_a_killed_write_leaves_is_committed_by_nobody(tool):
+    """`git add -A` passes it over, and a folder that DVC hashes is the same with and without."""
+    declared = [Path(path) for stage in STAGES for path in outputs(stage)]
+    paths = [*declared, Path("report.md"), Path("data/raw/train-images-idx3-ubyte")]
+    names = [str(files.temporary_of(path)) for path in paths]
+    check = [*([sys.executable, "-m"] if tool == "dvc" else []), tool, "check-ignore", *names]
+    found = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    assert found.splitlines() == names
 
 
 def plot_definitions() -> list[tuple[str, dict, dict[str, list[str]]]]:

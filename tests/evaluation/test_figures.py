@@ -1,5 +1,6 @@
 """Pictures: each thing at its own place, small, the same bytes, and drawn without a display."""
 
+import hashlib
 import io
 import os
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib import image
+from matplotlib import image, rc_context, rcParams
 from scipy.ndimage import minimum_filter
 from small import CLASSES, PROJECT, images
 
@@ -70,21 +71,51 @@ def test_the_plots_of_the_repository_are_small():
     assert max(size for name, size in sizes.items() if name.endswith(".png")) < 100 * 1024
 
 
-def test_no_display_is_needed():
-    """e07"""
-    code = (
-        "import sys, numpy as np; from fashion_mnist.evaluation import figures\n"
-        "one, other = np.array([0]), np.array([1])\n"
-        "png = figures.misclassified_png(np.zeros((1, 28, 28)), one, other, 'ab')\n"
-        "print(len(png), 'matplotlib.pyplot' in sys.modules)"
-    )
-    environment = {**os.environ, "DISPLAY": "localhost:64.0", "MPLBACKEND": "TkAgg"}
+DRAW = """
+import hashlib, sys
+import numpy as np
+from fashion_mnist.evaluation import figures
+png = figures.misclassified_png(np.eye(28)[None], np.array([0]), np.array([1]), "ab")
+print(hashlib.sha256(png).hexdigest(), "matplotlib.pyplot" in sys.modules)
+"""
+TASTE = """
+image.origin: lower
+font.size: 20
+font.family: monospace
+text.color: red
+xtick.labelsize: 30
+ytick.minor.visible: True
+axes.grid: True
+axes.titlesize: 40
+figure.subplot.left: 0.4
+backend: TkAgg
+"""
+
+
+def drawn(**environment):
+    """What a process of its own prints: a digest of its picture, and whether pyplot was there."""
     result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**environment, "PYTHONPATH": "src"},
+        [sys.executable, "-c", DRAW],
+        env={**os.environ, "PYTHONPATH": "src", **environment},
         capture_output=True,
         text=True,
     )
-    size, pyplot = result.stdout.split()
-    assert int(size) > 1000, result.stderr
+    assert result.stdout, result.stderr
+    return result.stdout.split()
+
+
+@pytest.mark.parametrize("backend", ["TkAgg", "", "module://nowhere", "no such backend"])
+def test_neither_a_display_nor_a_backend_nor_anybodys_taste_matters(tmp_path, backend):
+    """e07 c18: the picture is in Git; whose matplotlibrc is read must not show in a diff."""
+    (tmp_path / "matplotlibrc").write_text(TASTE)
+    plain = misclassified_png(np.eye(28)[None], np.array([0]), np.array([1]), "ab")
+    theirs = {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc"), "DISPLAY": "localhost:64.0"}
+    digest, pyplot = drawn(MPLBACKEND=backend, **theirs)
+    assert digest == hashlib.sha256(plain).hexdigest()
     assert pyplot == "False"
+
+
+def test_the_settings_of_the_process_stay_as_they_were():
+    with rc_context({"font.size": 33}):
+        misclassified_png(np.eye(28)[None], np.array([0]), np.array([1]), "ab")
+        assert rcParams["font.size"] == 33
