@@ -1,6 +1,7 @@
 """`fashion-mnist compare` on handmade results."""
 
 import json
+import os
 
 import console
 import pytest
@@ -175,7 +176,8 @@ def test_no_git_repository(tmp_path, compared, monkeypatch):
     monkeypatch.chdir(plain)
     status, _, err = compared("main")
     assert status == 2
-    assert "is in no Git repository" in err
+    assert err.startswith("error: revisions are Git's, so only `git clone` brings them")
+    assert str(plain) in err
 
 
 def test_a_repository_that_git_refuses_to_read(project, compared, monkeypatch):
@@ -185,6 +187,46 @@ def test_a_repository_that_git_refuses_to_read(project, compared, monkeypatch):
     status, _, err = compared("main", "main")
     assert status == 2
     assert "safe.directory" in err
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")  # as a container that trusts the folder says so
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    assert compared("main", "main")[0] == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_repository_of_another_owner(project, compared, monkeypatch):
+    """libgit2 has rules of its own, and no ear for an environment that trusts the folder."""
+    monkeypatch.setenv("HOME", str(project.root))
+    for path in (project.root, *project.root.rglob("*")):
+        os.chown(path, 65534, 65534)
+    status, _, err = compared("main")
+    assert status == 2
+    assert "safe.directory" in err
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    assert compared("main")[0] == 0
+
+
+def test_of_experiments_with_one_name_that_from_head_is_meant(project, compared):
+    """As DVC has it."""
+    project.results(wrong=())
+    project.experiment("twice")
+    assert compared("main", "twice")[1].startswith("twice is better than main")
+    project.commit("another start")
+    project.results(wrong=range(60))
+    project.experiment("twice")
+    assert compared("main", "twice")[1].startswith("twice is worse than main")
+    project.commit("a third one")
+    status, _, err = compared("main", "twice")
+    assert status == 2
+    assert err == "error: 2 experiments are called twice, and none starts from HEAD\n"
+
+
+def test_a_machine_without_git(compared, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert compared("main")[0] == 2
+    assert "git is not installed" in compared("main")[2]
 
 
 def test_no_dvc_repository(tmp_path, compared, monkeypatch):

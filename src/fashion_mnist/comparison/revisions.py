@@ -1,13 +1,14 @@
 """Files as they are in a Git revision, in a DVC experiment or in the workspace."""
 
+import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import dvc.scm
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
-from dvc.repo.experiments.utils import exp_refs
 
 from fashion_mnist.pipeline.errors import UserError
 
@@ -40,16 +41,9 @@ class Revision:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 return None
-        if not self._git("ls-tree", self.sha, "--", path):
+        if not _git(self.root, "ls-tree", self.sha, "--", path):
             return None
-        return self._git("cat-file", "blob", f"{self.sha}:./{path}")
-
-    def _git(self, *arguments: str) -> bytes:
-        command = ["git", *arguments]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, check=False)
-        if done.returncode != 0:
-            raise UserError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
-        return done.stdout
+        return _git_bytes(self.root, "cat-file", "blob", f"{self.sha}:./{path}")
 
 
 def find_root() -> Path:
@@ -67,42 +61,85 @@ def find_root() -> Path:
 def resolve(name: str, root: Path) -> Revision:
     """The revision of a branch, tag, commit, experiment, or of the word "workspace".
 
+    Git's names come before those of experiments. Of experiments with one name that which starts
+    from HEAD is meant.
+
     Raises:
-        UserError: there is no Git repository, or nothing of that name in it.
+        UserError: there is no Git repository, or nothing of that name in it, or Git refuses to
+            read it, as one of another user.
     """
     if name == WORKSPACE:
         return Revision(name, None, root)
-    git = _git(root)
-    try:
-        return Revision(name, dvc.scm.resolve_rev(git, name), root)
-    except dvc.scm.RevError:
+    check_is_readable(root)
+    with suppress(UserError):
+        return Revision(name, _commit(name, root), root)
+    named = [found for found in _experiments(root) if found.name == name]
+    from_head = [found for found in named if found.base == _commit("HEAD", root)]
+    if len(named) > 1 and not from_head:
+        raise UserError(f"{len(named)} experiments are called {name}, and none starts from HEAD")
+    if not named:
         raise UserError(
             f"unknown revision {name!r}; `git branch -a` and `git tag` list names, "
             "`dvc exp list -A` experiments; what only the remote has comes with `git fetch`"
-        ) from None
+        )
+    return Revision(name, (from_head or named)[0].sha, root)
 
 
 def experiments(root: Path, *, everywhere: bool) -> list[Revision]:
     """The experiments that start from HEAD, or those of every commit, by name.
 
     Raises:
-        UserError: there is no Git repository, or no commit in it.
+        UserError: as `resolve`; also where there is no commit.
     """
-    git, head = _git(root), resolve("HEAD", root).sha
+    head = resolve("HEAD", root).sha
+    found = [each for each in _experiments(root) if everywhere or each.base == head]
     return sorted(
-        (
-            Revision(found.name, git.get_ref(str(found)), root)
-            for found in exp_refs(git)
-            if everywhere or found.baseline_sha == head
-        ),
-        key=lambda revision: revision.name,
+        (Revision(each.name, each.sha, root) for each in found), key=lambda revision: revision.name
     )
 
 
-def _git(root: Path) -> "dvc.scm.Git":
+def check_is_readable(root: Path) -> None:
+    """Let Git itself say why it cannot read a repository: `safe.directory` is its own to know.
+
+    Raises:
+        UserError: there is none, or Git refuses to read it.
+    """
     try:
-        return dvc.scm.SCM(root)
-    except dvc.scm.SCMError:
+        _git(root, "rev-parse", "--git-dir")
+    except UserError as reason:
         raise UserError(
-            f"{root} is in no Git repository; revisions are Git's, so only `git clone` brings them"
+            f"revisions are Git's, so only `git clone` brings them, but in {root} {reason}"
         ) from None
+
+
+class _Experiment(NamedTuple):
+    """What DVC keeps as refs/exps/<2 digits>/<38 digits of the commit it starts from>/<name>."""
+
+    name: str
+    base: str
+    sha: str
+
+
+def _experiments(root: Path) -> list[_Experiment]:
+    lines = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").split("\n")
+    refs = [re.fullmatch(r"(\w+) refs/exps/([0-9a-f]{2})/([0-9a-f]+)/(.+)", line) for line in lines]
+    return [_Experiment(ref[4], ref[2] + ref[3], ref[1]) for ref in refs if ref]
+
+
+def _commit(name: str, root: Path) -> str:
+    return _git(root, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return _git_bytes(root, *arguments).decode()
+
+
+def _git_bytes(root: Path, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise UserError("git is not installed") from None
+    if done.returncode != 0:
+        reason = done.stderr.decode(errors="replace").strip()
+        raise UserError(f"`git {' '.join(arguments)}` failed: {reason}")
+    return done.stdout
