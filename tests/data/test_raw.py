@@ -3,11 +3,13 @@
 import gzip
 import itertools
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import contents, write_idx
+from small import PROJECT, contents, write_idx
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
@@ -50,15 +52,30 @@ def test_right_files_are_not_touched_and_nothing_is_asked(tmp_path, digests, mon
 
 
 @pytest.mark.usefixtures("own")
-@pytest.mark.parametrize("damage", [b"", b"<html>", None])
-def test_only_what_is_wrong_is_replaced(tmp_path, digests, content, damage):
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (lambda _: b"", "has SHA-256 e3b0c44298fc"),
+        (lambda raw: raw[:-1] + b"\x55", "has SHA-256 "),
+        (gzip.compress, "(it is still packed by gzip)"),
+        (None, "is missing"),
+    ],
+    ids=["empty", "one byte", "gzip", "missing"],
+)
+def test_only_what_is_wrong_is_replaced_and_what_was_wrong_is_told(
+    tmp_path, digests, content, damage, fault
+):
     raw = tmp_path / "raw"
     write_idx(raw, train=20, test=10)
     before = identity(raw)
-    wrong = raw / FILES["test_labels"]
-    wrong.unlink() if damage is None else wrong.write_bytes(damage)
-    fetch_into(raw, digests, print)
+    wrong, lines = raw / FILES["test_labels"], []
+    wrong.write_bytes(damage(wrong.read_bytes())) if damage else wrong.unlink()
+    fetch_into(raw, digests, lines.append)
     assert contents(raw) == by_name(content)
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{wrong} ")
+    assert fault in lines[0]
+    assert damage is None or f"expected {digests['test_labels']}" in lines[0]
     del before[wrong.name]
     assert before.items() <= identity(raw).items()
 
@@ -70,9 +87,12 @@ def test_without_a_source_nothing_changes(tmp_path, digests, there):
     raw.mkdir()
     for name, content in there.items():
         (raw / name).write_bytes(content)
+    lines = []
     with pytest.raises(UserError, match="no source has the data"):
-        fetch_into(raw, digests, print)
+        fetch_into(raw, digests, lines.append)
     assert contents(raw) == there
+    told = [line for line in lines if line.startswith(str(raw))]
+    assert len(told) == (4 if there else 0)  # on a first run nobody wonders that nothing is there
 
 
 @pytest.mark.usefixtures("own")
@@ -82,6 +102,55 @@ def test_other_files_are_named_not_removed(tmp_path, digests):
     with pytest.raises(UserError, match=r"move away .*notes\.txt"):
         fetch_into(tmp_path / "raw", digests, print)
     assert (tmp_path / "raw/notes.txt").read_text() == "mine"
+
+
+def test_files_that_are_still_packed_are_to_be_unpacked(tmp_path, digests):
+    """data/raw takes them uncompressed: DVC hashes what lies there."""
+    raw = tmp_path / "raw"
+    write_idx(raw, train=20, test=10)
+    for path in sorted(raw.iterdir())[:2]:
+        (raw / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(UserError) as caught:
+        fetch_into(raw, digests, print)
+    assert str(caught.value).endswith(
+        f"gunzip {raw}/t10k-images-idx3-ubyte.gz {raw}/t10k-labels-idx1-ubyte.gz"
+    )
+
+
+LEFT_BY_OTHERS = [
+    ".DS_Store",
+    "._train-images-idx3-ubyte",
+    ".directory",
+    "Thumbs.db",
+    "desktop.ini",
+]
+
+
+def test_what_others_leave_is_in_nobodys_way(tmp_path, digests):
+    """Finder writes a .DS_Store into every folder that it opens."""
+    write_idx(tmp_path / "raw", train=20, test=10)
+    for name in LEFT_BY_OTHERS:
+        (tmp_path / "raw" / name).write_bytes(b"theirs")
+    lines = []
+    fetch_into(tmp_path / "raw", digests, lines.append)
+    assert lines == [f"{tmp_path / 'raw'} holds the right files already"]
+    assert (tmp_path / "raw/.DS_Store").read_bytes() == b"theirs"
+
+
+def test_what_fetch_ignores_is_what_dvc_ignores():
+    """Else it would change the hash of data/raw."""
+    names = [f"data/raw/{name}" for name in LEFT_BY_OTHERS]
+    command = [
+        sys.executable,
+        "-m",
+        "dvc",
+        "check-ignore",
+        *names,
+        "data/raw",
+        "data/raw/notes.txt",
+    ]
+    found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert found.stdout.splitlines() == names
 
 
 @pytest.mark.usefixtures("own")
@@ -138,13 +207,13 @@ def fuzz(tmp_path, monkeypatch, content, digests, examples):
     @given(st.sampled_from(sorted(FILES)), DAMAGES)
     def check(key, damage):
         next(tried)
-        path = own / FILES[key]
+        path, lines = own / FILES[key], []
         path.write_bytes(damaged(content, key, damage))
         try:
-            fetch_into(raw, digests, lambda _: None)
+            fetch_into(raw, digests, lines.append)
         except UserError as error:
-            if FILES[key] not in str(error) or sources.BY_HAND not in str(error):
-                raise AssertionError(f"no clear message: {error}") from error
+            if FILES[key] not in lines[0] or sources.BY_HAND not in str(error):
+                raise AssertionError(f"no clear message: {lines} {error}") from error
             assert contents(raw) == {}
         else:
             assert contents(raw) == by_name(content)

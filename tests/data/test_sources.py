@@ -239,23 +239,27 @@ def test_the_first_source_with_the_right_content_is_used(
 def test_a_broken_torchvision_closes_the_mirrors_alone(monkeypatch, digests):
     """It is often built for another torch than the one that is there."""
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    with pytest.raises(UserError, match=r"torchvision cannot be imported.*\n.*no apt-get"):
-        sources.fetch(digests, print)
+    lines = []
+    with pytest.raises(UserError):
+        sources.fetch(digests, lines.append)
+    assert "torchvision cannot be imported" in lines[1]
+    assert "no apt-get" in lines[2]
 
 
-def test_when_all_fail_each_reason_and_the_three_ways_are_told(
+def test_when_all_fail_each_reason_is_told_once_and_the_three_ways(
     tmp_path, monkeypatch, digests, server, silent, closed
 ):
     """a06"""
     monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path / "missing"))
     mirrors(monkeypatch, f"{server}/forbidden/", closed, silent)
+    lines = []
     with pytest.raises(UserError) as caught:
-        sources.fetch(digests, print)
-    message = str(caught.value)
+        sources.fetch(digests, lines.append)
+    told = "\n".join([*lines, str(caught.value)])
     reasons = ["FASHION_MNIST_DIR=", "403", "refused", "timed out", "no apt-get on this machine"]
     ways = ["name it in FASHION_MNIST_DIR", "apt-get install", "into data/raw"]
     for words in reasons + ways:
-        assert words in message
+        assert told.count(words) == 1
 
 
 def test_an_empty_name_of_a_folder_is_none(monkeypatch):

@@ -101,6 +101,25 @@ def test_a_mistake_in_any_section_costs_nothing(repository, tmp_path):
     assert checkout.outputs() == repository.outputs()
 
 
+def test_a_hold_out_that_is_too_large_costs_no_output(repository, tmp_path):
+    """fetch knows how many images there are, and runs before DVC deletes what prepare has made."""
+    checkout = repository.copy(tmp_path / "checkout")
+    checkout.set(prepare__validation_size=200)
+    result = checkout.dvc("repro", check=False)
+    assert result.returncode != 0
+    assert "there are only 200 training images: give at most 199" in result.stderr
+    assert ran(result.stdout) == ["check", "fetch"]
+    assert checkout.outputs() == repository.outputs() | {"dvc.lock": checkout.read("dvc.lock")}
+
+
+def test_what_finder_leaves_in_the_data_changes_nothing(repository, tmp_path):
+    checkout = repository.copy(tmp_path / "checkout")
+    (checkout.path / "data/raw/.DS_Store").write_bytes(b"theirs")
+    assert ran(checkout.dvc("repro").stdout) == []
+    checkout.dvc("repro", "-f", "-s", "fetch")
+    assert checkout.read("dvc.lock") == repository.read("dvc.lock")
+
+
 def test_experiment_changes_a_parameter_and_its_results(repository, tmp_path):
     """b01, b22: the exponent without a dot is a number everywhere; the epochs are as asked for."""
     checkout = repository.copy(tmp_path / "checkout")

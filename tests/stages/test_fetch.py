@@ -9,7 +9,7 @@ from small import contents, write_idx
 from torchvision.datasets import FashionMNIST
 
 from fashion_mnist.data import sources
-from fashion_mnist.data.idx import FILES
+from fashion_mnist.data.idx import FILES, sha256
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +57,30 @@ def test_a_bad_folder_ends_with_a_message_and_no_file(workspace, monkeypatch, da
     assert words in line
     assert printed.rstrip().endswith(sources.BY_HAND)
     assert not raw.exists() or contents(raw) == {}
+
+
+def test_a_hold_out_that_is_too_large_is_told_before_prepare(workspace, finished):
+    """DVC deletes the splits before it starts prepare, and would delete them in vain."""
+    workspace.set(**{"prepare.validation_size": 80})
+    status, printed = workspace.run("fetch")
+    assert status == 2
+    assert "prepare.validation_size is 80, but there are only 80 training images" in printed
+    assert workspace.outputs() == finished.outputs()
+
+
+def test_a_digest_of_bytes_that_are_no_images_is_told_before_prepare(workspace, monkeypatch):
+    """Own digests match a broken file: to fetch it again would bring back the same bytes."""
+    workspace.digests = write_idx(workspace.path / "own", train=80, test=40)
+    path = workspace.path / "own" / FILES["test_images"]
+    path.write_bytes(path.read_bytes()[:-1])
+    workspace.digests["test_images"] = sha256(path.read_bytes())
+    workspace.set()
+    monkeypatch.setenv("FASHION_MNIST_DIR", "own")
+    status, printed = workspace.run("fetch")
+    assert status == 2
+    *_, message = printed.splitlines()
+    assert message.startswith(f"error: data/raw/{path.name}: truncated: ")
+    assert message.endswith("mend the file that they came from and its digest")
 
 
 def nobody():

@@ -48,7 +48,7 @@ def test_swapped_files_are_told_by_their_magic_numbers(workspace, finished):
     status, printed = workspace.run("prepare")
     assert status == 2
     assert printed.startswith(
-        "error: data/raw/train-images-idx3-ubyte: magic 2049, expected 2051; remove data/raw and "
+        "error: data/raw/train-images-idx3-ubyte: magic 2049, expected 2051; `dvc repro` fetches "
     )
     assert workspace.outputs() == finished.outputs()
 

@@ -20,7 +20,10 @@ IMAGES_MAGIC = 2051  # unsigned bytes in three dimensions
 LABELS_MAGIC = 2049  # unsigned bytes in one dimension
 SIZE = 28
 
-HOW_TO_MEND = "remove data/raw and run `dvc repro` to fetch the data again"
+HOW_TO_MEND = (
+    "`dvc repro` fetches it again; where fetch.sha256 names these very bytes, mend the file that "
+    "they came from and its digest"
+)
 
 
 def sha256(content: bytes) -> str:

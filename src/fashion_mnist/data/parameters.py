@@ -65,7 +65,7 @@ class Prepare(Section):
         Field(min_length=2, max_length=256, description="a list of 2 to 256 names, each another"),
         AfterValidator(distinct),
     ]
-    validation_size: int = Field(ge=0, lt=60_000)
+    validation_size: int = Field(ge=0, lt=2**32)  # fetch compares it with the images there are
     seed: int = Field(ge=0, lt=2**32)
     normalisation: Literal["fixed", "measured"]
     mean: float = Field(ge=0, le=1)

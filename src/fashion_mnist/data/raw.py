@@ -5,20 +5,25 @@ from pathlib import Path
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES, sha256
+from fashion_mnist.data.sources import GZIP
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
+
+LITTER = ("Thumbs.db", "desktop.ini")
 
 
 def fetch_into(folder: Path, digests: Mapping[str, str], report: Callable[[str], None]) -> None:
     """Make `folder` hold the four uncompressed files, and nothing else.
 
     Files that are right already are not touched. The others are written only when a source has
-    supplied all four.
+    supplied all four. What Finder, Explorer and the like leave is ignored, as DVC ignores it
+    (.dvcignore): hidden files and `LITTER`.
 
     Args:
         folder: made where it is missing.
         digests: SHA-256 of the uncompressed content, in hexadecimal digits, by key of `FILES`.
-        report: called with lines on what was found and where the data came from.
+        report: called with lines on what is wrong with files that are there, and where the data
+            came from.
 
     Raises:
         UserError: no source has the data, or the folder holds other files, which DVC would take
@@ -28,15 +33,37 @@ def fetch_into(folder: Path, digests: Mapping[str, str], report: Callable[[str],
     paths = {key: folder / name for key, name in FILES.items()}
     for path in paths.values():
         files.remove_leftovers(path)
-    if others := [str(p) for p in sorted(folder.glob("*")) if p not in paths.values()]:
-        raise UserError(f"{folder} may hold the four files alone; move away " + ", ".join(others))
-    wrong = [key for key, path in paths.items() if not _has(path, digests[key])]
-    if not wrong:
+    faults = {key: fault for key, path in paths.items() if (fault := _fault(path, digests[key]))}
+    others = [p for p in sorted(folder.glob("[!.]*")) if p not in paths.values()]
+    if others := [path for path in others if path.name not in LITTER]:
+        raise UserError(_in_the_way(folder, others))
+    if not faults:
         report(f"{folder} holds the right files already")
         return
+    if any(path.exists() for path in paths.values()):
+        for key, fault in faults.items():
+            report(f"{paths[key]} {fault}")
     content = sources.fetch(digests, report)
-    files.write({paths[key]: content[key] for key in wrong})
+    files.write({paths[key]: content[key] for key in faults})
 
 
-def _has(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256(path.read_bytes()) == digest
+def _fault(path: Path, digest: str) -> str:
+    """What is wrong with a file, to be read after its name; empty where it is the right one."""
+    if not path.exists():
+        return "is missing"
+    if path.is_dir():
+        return "is a folder"
+    found = sha256(path.read_bytes())
+    if found == digest:
+        return ""
+    with path.open("rb") as file:
+        packed = " (it is still packed by gzip)" if file.read(2) == GZIP else ""
+    return f"has SHA-256 {found}, expected {digest}{packed}"
+
+
+def _in_the_way(folder: Path, others: list[Path]) -> str:
+    if packed := [path for path in others if path.suffix == ".gz"]:
+        return f"{folder} may hold the four files unpacked and nothing else: gunzip " + " ".join(
+            map(str, packed)
+        )
+    return f"{folder} may hold the four files alone; move away " + ", ".join(map(str, others))

@@ -32,6 +32,9 @@ BY_HAND = f"""supply the data by hand in one of three ways:
   - as root on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGE}
   - put the four uncompressed files into data/raw"""
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of every gzip file."""
+
 Content = dict[str, bytes]
 
 
@@ -47,21 +50,19 @@ def fetch(digests: Mapping[str, str], report: Callable[[str], None]) -> Content:
         report: called with one line for each source that fails and for the one that is used.
 
     Raises:
-        UserError: every source failed; the message lists each with its reason, and the ways to
-            supply the data by hand.
+        UserError: every source failed, for the reasons that `report` was given; the message has
+            the ways to supply the data by hand.
     """
-    failures = []
     for name, source in sources():
         try:
             content = source()
             verify(content, digests)
         except (SourceError, OSError) as reason:
-            failures.append(f"{name}: {' '.join(str(reason).split())}")
-            report(f"not from {failures[-1]}")
+            report(f"not from {name}: {' '.join(str(reason).split())}")
         else:
             report(f"from {name}")
             return content
-    raise UserError("\n".join(["no source has the data:", *failures, BY_HAND]))
+    raise UserError(f"no source has the data, for the reasons above; {BY_HAND}")
 
 
 def sources() -> list[tuple[str, Callable[[], Content]]]:
@@ -133,7 +134,7 @@ def decompress(content: bytes) -> bytes:
     Raises:
         ValueError: the gzip stream is cut off or corrupt, or the bytes are a web page.
     """
-    if content[:2] == b"\x1f\x8b":
+    if content[:2] == GZIP:
         try:
             return gzip.decompress(content)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
