@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from small import NAMES
+from small import NAMES, PARAMS
 
 from fashion_mnist.pipeline import files
 
@@ -91,7 +91,7 @@ class ResultsRepository:
         )
         shutil.copy(PROJECT / "plots/misclassified.png", self.root / "plots/misclassified.png")
         self.write("dvc.lock", lock(seed=seed, lr=lr, epochs=epochs, code=code))
-        parameters = (PROJECT / "params.yaml").read_text()
+        parameters = PARAMS.read_text()
         self.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
 
     def commit(self, message: str = "results") -> str:
@@ -133,11 +133,12 @@ def lock(*, seed: int, lr: float, epochs: int, code: str) -> str:
 
 
 def make(root: Path) -> ResultsRepository:
-    """A repository on the branch main with the project's dvc.yaml and params.yaml, no results."""
+    """A repository on the branch main with the project's dvc.yaml, no results."""
     repository = ResultsRepository(root)
     root.mkdir(parents=True, exist_ok=True)
     repository.git("init", "--quiet", "--initial-branch", "main")
-    for path in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore"):
+    shutil.copy(PARAMS, root / "params.yaml")
+    for path in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(PROJECT / path, root / path)
     shutil.copytree(
         PROJECT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "*.local")

@@ -27,7 +27,8 @@ from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.parameters import Train
 
 PROJECT = Path(__file__).resolve().parent.parent
-PARAMS = PROJECT / "params.yaml"
+PARAMS = PROJECT / "tests/params.yaml"
+"""The tests' own: that of the project may hold any run, such as a recipe that was applied."""
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -94,7 +95,7 @@ def write_idx(folder: Path, train: int = 200, test: int = 60, seed: int = 0) -> 
 
 
 def train_settings(**changes: Any) -> Train:
-    """The project's section `train` for a short run on the CPU, with changes by key.
+    """The tests' section `train` for a short run on the CPU, with changes by key.
 
     `augment` takes a mapping of changes; what it does not name is off.
     """
@@ -113,7 +114,7 @@ def split(count: int, seed: int = 0) -> Split:
 
 
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
-    """The project's params.yaml, comments kept, with `CLASSES`, other digests and values.
+    """The tests' params.yaml with `CLASSES`, other digests and values.
 
     Args:
         digests: of the four files; None leaves the official ones.

@@ -5,7 +5,7 @@ import numpy as np
 import time_to_accuracy
 import torch
 from original import Images
-from small import images, labels, split, train_settings
+from small import PARAMS, images, labels, split, train_settings
 from torch import nn
 
 from fashion_mnist.model.networks import build
@@ -15,7 +15,7 @@ from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-MODEL = load(Model, "model")
+MODEL = load(Model, "model", PARAMS)
 
 
 def test_the_original_sees_the_pixels_that_this_project_sees():

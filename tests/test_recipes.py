@@ -1,12 +1,13 @@
 """The recipes are runs that the pipeline accepts, and what is told of them was recorded."""
 
 import re
+import shutil
 
 import pandas as pd
 import pytest
 import variants
 from ruamel.yaml import YAML
-from small import PROJECT, params_text
+from small import PARAMS, PROJECT, params_text
 
 from fashion_mnist.pipeline.parameters import load
 from stages.check import File
@@ -32,8 +33,10 @@ def test_the_readme_tells_how_to_run_a_recipe(recipe):
     assert f"$ dvc exp run -n {recipe.name} $(cat recipes/{recipe.name})" in README
 
 
-def test_a_run_is_known_by_its_parameters():
-    known = variants.recipes(PROJECT)
+def test_a_run_is_known_by_its_parameters(tmp_path):
+    shutil.copytree(PROJECT / "recipes", tmp_path / "recipes")
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    known = variants.recipes(tmp_path)
     assert list(known) == ["params.yaml", *(path.name for path in RECIPES)]
     assert known["params.yaml"]["model.name"] == "lenet"
     assert known["quick"]["model.name"] == "plain"

@@ -3,14 +3,13 @@
 import itertools
 import math
 from functools import reduce
-from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml, modify_yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from small import CLASSES, PARAMS, params_text
+from small import CLASSES, PARAMS, PROJECT, params_text
 
 from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.evaluation.parameters import Evaluate
@@ -19,9 +18,8 @@ from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.parameters import Train
 from stages.check import File
 
-PLAIN = "\n".join(
-    line for line in PARAMS.read_text().splitlines() if line and not line.lstrip().startswith("#")
-)
+OWN = PROJECT / "params.yaml"
+PLAIN = PARAMS.read_text()
 
 
 def leaves(schema=None, prefix=()):
@@ -81,13 +79,21 @@ def scratch(tmp_path_factory):
 
 
 def test_the_projects_own_file_is_accepted_and_holds_every_key_of_the_schema():
-    load(File, path=PARAMS)
-    written = YAML(typ="safe").load(PARAMS)
+    load(File, path=OWN)
+    written = YAML(typ="safe").load(OWN)
     for path in LEAVES:
         node = written
         for part in path:
             node = node[part]
         assert not isinstance(node, dict)
+    assert keys(written) == keys(YAML(typ="safe").load(PARAMS)), "tests/params.yaml has other keys"
+
+
+def keys(section):
+    """Every key below a mapping, nested as it is and in its order."""
+    return (
+        [(key, keys(value)) for key, value in section.items()] if isinstance(section, dict) else 0
+    )
 
 
 # Every key × every kind of mistake
@@ -443,20 +449,19 @@ def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
 
 
 def test_the_file_is_read_as_dvc_reads_it_down_to_the_last_key():
-    ours = load(File, path=PARAMS).model_dump()
-    assert ours == load_yaml(str(PARAMS))
-    assert Path(PARAMS).name == "params.yaml"
+    ours = load(File, path=OWN).model_dump()
+    assert ours == load_yaml(str(OWN))
 
 
 def test_dvc_changes_one_line_when_it_changes_one_value(tmp_path):
     """As `dvc exp run -S train.epochs=7` does; a diff of an experiment is to be readable."""
     path = tmp_path / "params.yaml"
-    path.write_text(PARAMS.read_text())
+    path.write_text(OWN.read_text())
     with modify_yaml(path) as params:
-        params["train"]["epochs"] = 7
-    before, after = PARAMS.read_text().splitlines(), path.read_text().splitlines()
+        params["train"]["epochs"] = other = params["train"]["epochs"] + 2
+    before, after = OWN.read_text().splitlines(), path.read_text().splitlines()
     assert len(before) == len(after)
-    assert [b for a, b in zip(before, after, strict=True) if a != b] == ["  epochs: 7"]
+    assert [b for a, b in zip(before, after, strict=True) if a != b] == [f"  epochs: {other}"]
 
 
 def test_portable_bytes_cannot_be_promised_of_bfloat16(tmp_path):

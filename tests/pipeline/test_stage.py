@@ -3,13 +3,14 @@
 import errno
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from small import copy_project, in_child, run_stage
+from small import PROJECT, copy_project, in_child, run_stage
 
 from fashion_mnist.pipeline import stage
 from fashion_mnist.pipeline.errors import UserError
@@ -183,6 +184,7 @@ def test_an_empty_params_yaml_is_told_by_every_stage(tmp_path, name):
 
 def test_the_check_of_the_projects_own_file_succeeds(tmp_path):
     root = copy_project(tmp_path / "checkout")
+    shutil.copy(PROJECT / "params.yaml", root)
     result = run_stage(root, "check")
     assert (result.returncode, result.stderr) == (0, "")
     assert (root / "data/params.ok").read_bytes() == b"params.yaml was found valid\n"

@@ -5,6 +5,7 @@ tests/test_workflows.py has the cases of a base without results and of no differ
 
 import io
 import json
+import re
 import sys
 
 import console
@@ -88,6 +89,17 @@ def test_nothing_of_an_earlier_report_stays(tmp_path):
     write(Report("short\n", {"report/accuracy.png": b"new"}), tmp_path)
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["accuracy.png"]
     assert (tmp_path / "report.md").read_text() == "short\n"
+
+
+def test_each_epoch_has_one_tick_on_the_axis(project):
+    """Of two epochs, too, between which Vega would put one more and call it 2."""
+    vl_convert = pytest.importorskip("vl_convert")
+    project.results(epochs=2)
+    drawn = dvc_output.vega(None, project.root)
+    for name in ("Loss", "Accuracy", "plots/history.csv"):
+        svg = vl_convert.vegalite_to_svg(json.dumps(drawn[name]))
+        axis = re.search(r'aria-label="X-axis.*?role-axis-title', svg, re.DOTALL)[0]
+        assert re.findall(r"<text[^>]*>([^<]*)</text>", axis) == ["1", "2"], name
 
 
 def test_unknown_base(project, monkeypatch, capsys):
