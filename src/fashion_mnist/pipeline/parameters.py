@@ -89,11 +89,11 @@ def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> 
         near = get_close_matches(str(location[-1]), known, n=1)
         meant = f"; did you mean `{near[0]}`?" if near else ""
         return f"unknown key {key}{meant} (known: {', '.join(known)})"
-    if mistake["type"] == "value_error":  # of keys that do not go together
-        return str(mistake["ctx"]["error"])
-    allowed = describe(_schema_at(schema, location))
+    node = _schema_at(schema, location)
+    allowed = describe(node)
     if mistake["type"] == "value_error":
-        return f"{key}: {mistake['ctx']['error']}: give {allowed}"
+        reason = str(mistake["ctx"]["error"])  # of a section: it names the keys that clash
+        return reason if "properties" in node else f"{key}: {reason}: give {allowed}"
     if mistake["type"] == "missing":
         return f"{key} is missing: give {allowed}"
     return f"{key} is {shown(mistake['input'])}: give {allowed}"
