@@ -1,5 +1,6 @@
 """A small Git and DVC repository with handmade results, for tests of what reads revisions."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -72,7 +73,8 @@ class ResultsRepository:
             files.csv_bytes(["index", "actual", "predicted", "confidence"], rows),
         )
         accuracy = sum(right) / len(right)
-        self.write("metrics/evaluate.json", files.json_bytes({"accuracy": accuracy, "loss": 0.4}))
+        evaluated = {"accuracy": accuracy, "accuracy_low": 0.0, "accuracy_high": 1.0, "loss": 0.4}
+        self.write("metrics/evaluate.json", files.json_bytes(evaluated))
         self.write(
             "metrics/train.json",
             files.json_bytes({"best_epoch": epochs, "validation_accuracy": validation_accuracy}),
@@ -91,8 +93,19 @@ class ResultsRepository:
         )
         shutil.copy(PROJECT / "plots/misclassified.png", self.root / "plots/misclassified.png")
         self.write("dvc.lock", lock(seed=seed, lr=lr, epochs=epochs, code=code))
+        self.record()
         parameters = PARAMS.read_text()
         self.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
+
+    def record(self) -> None:
+        """Let dvc.lock record the metrics and plots that lie in the workspace."""
+        content = json.loads((self.root / "dvc.lock").read_text())
+        content["stages"]["evaluate"]["outs"] = [
+            {"path": f"{folder}/{path.name}", "hash": "md5", "md5": md5(path.read_bytes())}
+            for folder in ("metrics", "plots")
+            for path in sorted((self.root / folder).iterdir())
+        ]
+        self.write("dvc.lock", json.dumps(content))
 
     def commit(self, message: str = "results") -> str:
         """Commit the whole workspace; the SHA."""
@@ -108,6 +121,11 @@ class ResultsRepository:
         commit = self.git("commit-tree", tree, "-p", base, "-m", f"dvc: {name}")
         self.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", commit)
         self.git("reset", "--quiet", "--hard")
+
+
+def md5(content: bytes) -> str:
+    """As dvc.lock has it."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def lock(*, seed: int, lr: float, epochs: int, code: str) -> str:

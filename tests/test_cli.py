@@ -4,21 +4,19 @@ import os
 import subprocess
 import sys
 
+import results_repository
 from results_repository import PROJECT
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
     """As in `fashion-mnist show | head -1`."""
-    (tmp_path / "metrics").mkdir()
-    (tmp_path / "metrics/train.json").write_text("{}")
-    (tmp_path / "metrics/evaluate.json").write_text(
-        '{"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1}'
-    )
+    project = results_repository.make(tmp_path / "project")
+    project.results()
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-c", "from fashion_mnist.cli import main; main()", "show"],
-        cwd=tmp_path,
+        cwd=project.root,
         env={**os.environ, "PYTHONPATH": str(PROJECT / "src")},
         stdout=writer,
         stderr=subprocess.PIPE,

@@ -1,7 +1,6 @@
 """The console script `fashion-mnist`."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,9 @@ from fashion_mnist.pipeline.errors import UserError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+MUST_RUN = 3
+"""The status of `current` where the results are others; 1 is a defect, 2 a user's mistake."""
+
 
 def main() -> None:
     """Run one subcommand; exit codes as those of the stages."""
@@ -19,6 +21,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("show", help="the results of the last run in the workspace")
     command.set_defaults(run=show)
+    _add_current(commands)
     _add_compare(commands)
     _add_summarize(commands)
     _add_report(commands)
@@ -32,6 +35,16 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.run(arguments)
     except BrokenPipeError:  # `| head` has read enough; what is left must not be flushed either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _add_current(commands: Commands) -> None:
+    command = commands.add_parser(
+        "current",
+        help="whether the results are those of the present code, parameters and data",
+        description="Hold dvc.lock against what lies here. "
+        f"Status: 0, all is recorded; {MUST_RUN}, the pipeline must run, with the reasons.",
+    )
+    command.set_defaults(run=current)
 
 
 def _add_compare(commands: Commands) -> None:
@@ -99,23 +112,39 @@ def _add_formats(command: argparse.ArgumentParser) -> None:
 
 def show(_: argparse.Namespace) -> None:
     """Print validation and test accuracy, and where the plots are."""
-    train, evaluate = (_metrics(Path(f"metrics/{name}.json")) for name in ("train", "evaluate"))
-    if "validation_accuracy" in train:
-        accuracy = train["validation_accuracy"]
-        print(f"validation accuracy  {accuracy:.4f} (epoch {train['best_epoch']})")
+    from fashion_mnist.comparison import recorded, results, revisions
+
+    workspace = revisions.resolve(revisions.WORKSPACE, revisions.find_root())
+    recorded.check_whole(workspace)
+    figures = results.read_metrics(workspace)
+    if "validation_accuracy" in figures:
+        accuracy = figures["validation_accuracy"]
+        print(f"validation accuracy  {accuracy:.4f} (epoch {figures['best_epoch']:.0f})")
     print(
-        f"test accuracy        {evaluate['accuracy']:.4f}, 95 % interval "
-        f"{evaluate['accuracy_low']:.4f} to {evaluate['accuracy_high']:.4f}"
+        f"test accuracy        {figures['accuracy']:.4f}, 95 % interval "
+        f"{figures['accuracy_low']:.4f} to {figures['accuracy_high']:.4f}"
     )
     print("plots                plots/, or `dvc plots show` for a page of all")
 
 
+def current(_: argparse.Namespace) -> None:
+    """Print whether the pipeline must run, and why."""
+    from fashion_mnist.comparison import recorded, revisions
+
+    if reasons := recorded.outdated(revisions.find_root()):
+        print("\n".join(reasons))
+        sys.exit(MUST_RUN)
+    print("the results are those of the present code, parameters and data")
+
+
 def compare(arguments: argparse.Namespace) -> None:
     """Print the verdict on two revisions and what changed from A to B."""
-    from fashion_mnist.comparison import compare, rendering, results, revisions
+    from fashion_mnist.comparison import compare, recorded, rendering, results, revisions
 
     root = revisions.find_root()
     old, new = (revisions.resolve(name, root) for name in (arguments.a, arguments.b))
+    for revision in (old, new):
+        recorded.check_whole(revision)
     found = compare.compare(*(results.read_predictions(revision) for revision in (old, new)))
     metrics = compare.changes(*(results.read_metrics(revision) for revision in (old, new)))
     if arguments.json:
@@ -153,29 +182,26 @@ def report(arguments: argparse.Namespace) -> None:
     from fashion_mnist.report import report
 
     root = revisions.find_root()
-    report.write(report.make(revisions.resolve(arguments.base, root)), root)
+    made = report.make(revisions.resolve(arguments.base, root))
+    report.write(made, root)
     print(root / report.REPORT)
+    if made.fault:  # the report says so too
+        raise UserError(made.fault)
 
 
 def draw(arguments: argparse.Namespace) -> None:
     """Write a PNG for each plot into a folder."""
-    from fashion_mnist.comparison import revisions
+    from fashion_mnist.comparison import recorded, revisions
     from fashion_mnist.pipeline import files
     from fashion_mnist.report import charts, dvc_output
 
     root, base = revisions.find_root(), arguments.base
+    recorded.check_whole(revisions.resolve(revisions.WORKSPACE, root))
     if base is not None:
-        revisions.resolve(base, root)
+        revisions.resolve(base, root).fetch_blobs()
     pictures = {
         arguments.folder / f"{Path(plot).stem.lower()}.png": charts.png(specification)
         for plot, specification in dvc_output.vega(base, root).items()
     }
     files.write(pictures)
     print("\n".join(map(str, pictures)))
-
-
-def _metrics(path: Path) -> dict[str, float]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; `dvc repro` makes it") from None

@@ -14,6 +14,7 @@ import report_rules
 import results_repository
 from matplotlib.image import imread
 
+from fashion_mnist.comparison import commands
 from fashion_mnist.report import charts, dvc_output
 from fashion_mnist.report.report import Report, write
 
@@ -42,9 +43,10 @@ def reported(project, monkeypatch):
 
 def test_verdict_tables_and_pictures(project, reported):
     project.write("plots/misclassified.png", b"\x89PNG of the workspace")
+    project.record()
     text = reported()
     heading, _, verdict, *_ = text.splitlines()
-    assert heading == "## Results of this change (workspace) against main"
+    assert heading == "## Results of main and of this change (workspace)"
     assert verdict.startswith("**workspace is better than main on this test set: accuracy 0.9000")
     assert "| metrics/evaluate.json | accuracy" in text
     assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
@@ -56,6 +58,30 @@ def test_verdict_tables_and_pictures(project, reported):
     base = (results_repository.PROJECT / "plots/misclassified.png").read_bytes()
     assert (kept / "misclassified_base.png").read_bytes() == base
     assert (kept / "misclassified_new.png").read_bytes() == b"\x89PNG of the workspace"
+
+
+REVISIONS = re.compile(r'"domain": \["zeta", "workspace"\], "range": \["#13adc7", "#945dd6"\]')
+
+
+def test_the_base_comes_first_in_every_picture_table_and_sentence(project, reported):
+    """Also one whose name sorts last: DVC itself puts the workspace first."""
+    project.git("branch", "zeta", "main")
+    specifications = dvc_output.vega("zeta", project.root)
+    for plot in ("Loss", "Accuracy", "plots/per_class.csv", "plots/reliability.csv"):
+        assert REVISIONS.search(json.dumps(specifications[plot])), plot
+    columns = specifications["plots/predictions.csv"]["facet"]["column"]
+    assert columns["sort"] == ["zeta", "workspace"]
+    text = reported("zeta")
+    for line in text.splitlines():
+        if "zeta" in line and "workspace" in line and " than " not in line:
+            assert line.index("zeta") < line.index("workspace"), line
+
+
+def test_a_base_alone_has_the_colour_that_it_has_beside_another(project):
+    """Where the workspace lacks a plot."""
+    (project.root / "plots/history.csv").unlink()
+    loss = json.dumps(dvc_output.vega("main", project.root)["Loss"])
+    assert '"domain": ["main"], "range": ["#13adc7"]' in loss
 
 
 def test_a_small_change_does_not_vanish_in_rounding(project):
@@ -74,13 +100,16 @@ def test_a_small_change_does_not_vanish_in_rounding(project):
 def test_a_huge_difference_is_cut_and_kept_whole_in_a_file(project, reported):
     many = {f"метрика_{n:04}": n for n in range(3000)}
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9} | many))
+    project.record()
     text = reported()
-    assert text.startswith("## Results of this change")
+    assert text.startswith("## Results of main and of this change")
     assert "workspace is better than main" in text
+    assert "report/misclassified_new.png" in text
+    assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
     assert text.rstrip().endswith("report/full.md holds all of it.*")
     full = (project.root / "report/full.md").read_text()
     assert "метрика_2999" in full
-    assert "misclassified_new.png" in full
+    assert "Recall of each class" in full
 
 
 def test_nothing_of_an_earlier_report_stays(tmp_path):
@@ -100,6 +129,33 @@ def test_each_epoch_has_one_tick_on_the_axis(project):
         svg = vl_convert.vegalite_to_svg(json.dumps(drawn[name]))
         axis = re.search(r'aria-label="X-axis.*?role-axis-title', svg, re.DOTALL)[0]
         assert re.findall(r"<text[^>]*>([^<]*)</text>", axis) == ["1", "2"], name
+
+
+def test_a_partial_clone_gets_what_it_lacks(project, tmp_path, monkeypatch):
+    """DVC would wait for ever for what `git clone --filter=blob:none` left out of the base."""
+    project.git("switch", "--quiet", "-c", "change")
+    project.commit("five mistakes")
+    project.git("config", "uploadpack.allowFilter", "true")
+    address, clone = project.root.as_uri(), tmp_path / "clone"
+    project.git("clone", "--quiet", "--filter=blob:none", address, str(clone))
+    monkeypatch.chdir(clone)
+    monkeypatch.setitem(commands.SECONDS, commands.DVC, 60)
+    assert console.run(monkeypatch, "report", "--base", "origin/main") == 0
+    text = report_rules.check(clone)
+    assert "workspace is better than origin/main" in text
+    assert "report/loss.png" in text
+
+
+def test_a_partial_clone_whose_server_is_gone(project, tmp_path, monkeypatch, capsys):
+    project.git("switch", "--quiet", "-c", "change")
+    project.commit("five mistakes")
+    project.git("config", "uploadpack.allowFilter", "true")
+    address, clone = project.root.as_uri(), tmp_path / "clone"
+    project.git("clone", "--quiet", "--filter=blob:none", address, str(clone))
+    monkeypatch.chdir(clone)
+    project.root.rename(tmp_path / "gone")
+    assert console.run(monkeypatch, "report", "--base", "origin/main") == 2
+    assert "could not fetch" in capsys.readouterr().err
 
 
 def test_unknown_base(project, monkeypatch, capsys):

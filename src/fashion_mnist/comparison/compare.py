@@ -60,8 +60,8 @@ class Comparison:
         pairs = self.pairs
         return (
             f"Difference {pairs.difference:+.4f}, 95 % interval {self.low:+.4f} to "
-            f"{self.high:+.4f}. Of {pairs.count} images {self.new} alone gets {pairs.only_new} "
-            f"right, {self.old} alone {pairs.only_old}: p = {self.p_value:.2g} by McNemar's exact "
+            f"{self.high:+.4f}. Of {pairs.count} images {self.old} alone gets {pairs.only_old} "
+            f"right, {self.new} alone {pairs.only_new}: p = {self.p_value:.2g} by McNemar's exact "
             "test."
         )
 

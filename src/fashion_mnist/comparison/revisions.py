@@ -1,7 +1,6 @@
 """Files as they are in a Git revision, in a DVC experiment or in the workspace."""
 
 import re
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import NamedTuple
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
+from fashion_mnist.comparison import commands
+from fashion_mnist.comparison.commands import GIT
 from fashion_mnist.pipeline.errors import UserError
 
 WORKSPACE = "workspace"
@@ -34,16 +35,30 @@ class Revision:
         """The content of a file that Git tracks, or None where the revision lacks it.
 
         Raises:
-            UserError: Git refuses to read the repository, as one of another user.
+            UserError: Git refuses to read the repository, as one of another user, or a partial
+                clone lacks the file and cannot get it.
         """
         if self.sha is None:
             try:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 return None
-        if not _git(self.root, "ls-tree", self.sha, "--", path):
+        if not commands.run(GIT, "ls-tree", self.sha, "--", path, folder=self.root):
             return None
-        return _git_bytes(self.root, "cat-file", "blob", f"{self.sha}:./{path}")
+        return commands.run(GIT, "cat-file", "blob", f"{self.sha}:./{path}", folder=self.root)
+
+    def fetch_blobs(self) -> None:
+        """Get the files that a partial clone lacks of a commit, which DVC would wait for in vain.
+
+        Git fetches in one go what it is asked to compare, here with the empty tree.
+
+        Raises:
+            UserError: the server that has them gives no answer, or an error.
+        """
+        if self.sha is not None:
+            empty = commands.run(GIT, "hash-object", "-t", "tree", "--stdin", folder=self.root)
+            tree = empty.decode().strip()
+            commands.run(GIT, "diff", "--shortstat", tree, self.sha, folder=self.root)
 
 
 def find_root() -> Path:
@@ -131,15 +146,4 @@ def _commit(name: str, root: Path) -> str:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return _git_bytes(root, *arguments).decode()
-
-
-def _git_bytes(root: Path, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise UserError("git is not installed") from None
-    if done.returncode != 0:
-        reason = done.stderr.decode(errors="replace").strip()
-        raise UserError(f"`git {' '.join(arguments)}` failed: {reason}")
-    return done.stdout
+    return commands.run(GIT, *arguments, folder=root).decode()

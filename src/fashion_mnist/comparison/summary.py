@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.results import Metrics, read_metrics
 from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.comparison.tables import ABSENT, table
@@ -63,7 +64,7 @@ def read_run(revision: Revision) -> Run:
     """What a revision's results were made of, by its dvc.lock: params.yaml may be ahead of them.
 
     Raises:
-        UserError: the revision has no dvc.lock with a training, or no metrics.
+        UserError: the revision has no dvc.lock with a training, or not the metrics of that run.
     """
     content = revision.read("dvc.lock")
     if content is None:
@@ -80,6 +81,7 @@ def read_run(revision: Revision) -> Run:
         seed = int(recipe.pop(SEED))
     except (YAMLError, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{revision.name}: dvc.lock tells of no run of the stage train") from None
+    recorded.check_whole(revision, ["metrics"])
     metrics = read_metrics(revision)
     if not any(figure in metrics for figure in FIGURES):
         raise UserError(f"{revision.name} has no metrics; `dvc repro` writes them")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashion_mnist.comparison import rendering
+from fashion_mnist.comparison import recorded, rendering
 from fashion_mnist.comparison.compare import compare
 from fashion_mnist.comparison.results import read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
@@ -31,21 +31,31 @@ CUT = (
 
 @dataclass(frozen=True)
 class Report:
-    """The Markdown, and the pictures by the path that it names."""
+    """A report.
+
+    Attributes:
+        text: Markdown.
+        pictures: by the path that the text names.
+        fault: the sentence on results that are missing or broken; empty where all is there.
+    """
 
     text: str
     pictures: dict[str, bytes]
+    fault: str = ""
 
 
 def make(base: Revision) -> Report:
     """Compare the workspace with `base`.
 
-    A base without results, or without some of them, is no error: what is missing is said.
+    A base without results, or without some of them, is no error: what is missing is said. A
+    workspace without them gets no verdict.
 
     Raises:
         UserError: DVC failed, or the package that draws the charts is not installed.
     """
+    base.fetch_blobs()
     workspace = Revision(WORKSPACE, None, base.root)
+    fault, lacking = (recorded.fault(revision) for revision in (workspace, base))
     specifications = dvc_output.vega(base.name, base.root)
     drawn = {plot: charts.png(specifications[plot]) for plot in CHARTS if plot in specifications}
     pictures = {f"{FOLDER}/{CHARTS[plot][0]}": content for plot, content in drawn.items()}
@@ -55,15 +65,11 @@ def make(base: Revision) -> Report:
         if (content := revision.read(MISCLASSIFIED)) is not None
     }
     pictures |= {path: content for path, (_, content) in garments.items()}
-    parts = [
-        f"## Results of this change ({WORKSPACE}) against {base.name}",
-        *_verdict(base, workspace),
-        "### Metrics",
-        dvc_output.table("metrics", base.name, base.root) or "No metric differs.",
-        "### Parameters",
-        dvc_output.table("params", base.name, base.root) or "No parameter differs.",
-    ]
-    for plot in drawn:
+    verdict, recalls = ([_no_verdict(fault)], []) if fault else _verdict(base, workspace)
+    parts = [f"## Results of {base.name} and of this change ({WORKSPACE})", *verdict]
+    if lacking:
+        parts.append(f"Note that {lacking}.")
+    for plot in drawn:  # what is long comes last: a report that is cut keeps its pictures
         name, alternative = CHARTS[plot]
         of_both = f"{alternative}: {base.name} and {WORKSPACE}"
         parts.append(details(alternative, picture(of_both, f"{FOLDER}/{name}")))
@@ -73,19 +79,31 @@ def make(base: Revision) -> Report:
             for path, (revision, _) in garments.items()
         ]
         parts.append(details("Misclassified test images", *shown))
-    return Report("\n\n".join(parts) + "\n", pictures)
+    parts += [
+        "### Parameters",
+        dvc_output.table("params", base.name, base.root) or "No parameter differs.",
+        "### Metrics",
+        dvc_output.table("metrics", base.name, base.root) or "No metric differs.",
+        *recalls,
+    ]
+    return Report("\n\n".join(parts) + "\n", pictures, fault)
 
 
-def _verdict(base: Revision, workspace: Revision) -> list[str]:
+def _no_verdict(reason: object) -> str:
+    return f"**No verdict:** {reason}."
+
+
+def _verdict(base: Revision, workspace: Revision) -> tuple[list[str], list[str]]:
+    """The verdict with its grounds, and the table of recalls; each empty where there is none."""
     try:
         comparison = compare(read_predictions(base), read_predictions(workspace))
     except UserError as reason:  # a first run, another test set: there is nothing to compare
-        return [f"**No verdict:** {reason}."]
+        return [_no_verdict(reason)], []
     verdict = [f"**{comparison.sentence}**", comparison.grounds]
-    if comparison.recalls["difference"].any():
-        table = rendering.recalls(comparison, markdown=True)
-        verdict.append(details("Recall of each class", table))
-    return verdict
+    if not comparison.recalls["difference"].any():
+        return verdict, []
+    table = rendering.recalls(comparison, markdown=True)
+    return verdict, [details("Recall of each class", table)]
 
 
 def write(report: Report, root: Path) -> None:

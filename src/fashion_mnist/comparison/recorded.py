@@ -1,0 +1,123 @@
+"""Whether results are those that dvc.lock records, and whether it records what lies here.
+
+A revision's results are the metrics and plots that dvc.yaml declares. They are whole when each is
+the file that dvc.lock records, by its MD5; a file that is missing, cut or left by an interrupted
+run is not. They are current when dvc.lock also records the code, parameters and data that lie here.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.output import Output
+from dvc.repo import Repo
+from dvc.stage import Stage
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fashion_mnist.comparison.revisions import Revision
+from fashion_mnist.pipeline.errors import UserError
+
+FLOW, LOCK = "dvc.yaml", "dvc.lock"
+KINDS = ("metrics", "plots")
+SAID = {"deleted": "is missing", "modified": "has changed", "new": "is not in dvc.lock"}
+"""DVC's words for a file or a parameter that differs from dvc.lock, in ours."""
+
+
+def fault(revision: Revision, kinds: Sequence[str] = KINDS) -> str:
+    """What keeps a revision's results from being whole, in one sentence; empty when they are.
+
+    Args:
+        revision: of which dvc.yaml, dvc.lock and results are read.
+        kinds: which of the keys of a stage in dvc.yaml name the results to look at.
+
+    Raises:
+        UserError: Git cannot read the revision.
+    """
+    try:
+        flow, lock = (_stages(revision, path) for path in (FLOW, LOCK))
+        entries = [e for stage in flow.values() for kind in kinds for e in stage.get(kind, [])]
+        paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+        md5s = {out["path"]: out["md5"] for s in lock.values() for out in s.get("outs", [])}
+        found = [said for path in paths if (said := _fault(revision, path, md5s.get(path)))]
+    except ValueError as reason:
+        found = [str(reason)]
+    except (AttributeError, KeyError, TypeError, StopIteration):
+        found = [f"{FLOW} or {LOCK} is not what DVC writes"]
+    if not found:
+        return ""
+    return (
+        f"the results of {revision.name} are incomplete: {', '.join(found)}; `dvc repro` makes "
+        f"them, and they are committed together with {LOCK}"
+    )
+
+
+def check_whole(revision: Revision, kinds: Sequence[str] = KINDS) -> None:
+    """Refuse results of which some are missing, cut, or left by an interrupted run.
+
+    Raises:
+        UserError: with the sentence that `fault` gives, or as `fault`.
+    """
+    if found := fault(revision, kinds):
+        raise UserError(found)
+
+
+def _stages(revision: Revision, path: str) -> dict[str, Any]:
+    content = revision.read(path)
+    if content is None:
+        raise ValueError(f"{path} is missing")
+    try:
+        return dict(YAML(typ="safe").load(io.BytesIO(content))["stages"])
+    except (YAMLError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} cannot be read") from None
+
+
+def _fault(revision: Revision, path: str, md5: str | None) -> str:
+    content = revision.read(path)
+    if content is None:
+        return f"{path} is missing"
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        return f"{path} is not the one that {LOCK} records"
+    return ""
+
+
+def outdated(root: Path) -> list[str]:
+    """Why the pipeline must run for its results to be those of what lies here; empty if not.
+
+    dvc.lock is held against the working tree by DVC's own functions, stage by stage: the command,
+    every folder and file of code, every parameter, and the metrics and plots, which must all be
+    there. What DVC keeps in its cache (data, tensors, weights) may be absent, as in a fresh clone,
+    if the stage that makes it and those that read it recorded the same content. Whatever cannot be
+    read is a reason to run: `dvc repro` then says what is wrong and fails.
+
+    Args:
+        root: the folder of dvc.yaml.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            stages = list(repo.index.stages)
+            made = {out.fs_path: out for stage in stages for out in stage.outs if out.use_cache}
+            return [reason for stage in stages for reason in _changes(stage, made)]
+    except DvcException as error:
+        return [str(error)]
+
+
+def _changes(stage: Stage, made: dict[str, Output]) -> Iterator[str]:
+    name = stage.name
+    if stage.changed_stage():
+        yield f"{name}: its command has changed"
+    if stage.is_callback or stage.always_changed:
+        yield f"{name}: it runs always"
+    for item in [*stage.deps, *stage.outs]:
+        for path, status in item.workspace_status().items():
+            source = made.get(item.fs_path)
+            agreed = source and item.hash_info and item.hash_info == source.hash_info
+            if status == "deleted" and agreed:
+                continue  # cached, not checked out, and the same to all who name it
+            keys = status if isinstance(status, dict) else {path: status}
+            where = f" of {path}" if isinstance(status, dict) else ""
+            for key, is_ in keys.items():
+                yield f"{name}: {key}{where} {SAID[is_ if item.hash_info else 'new']}"

@@ -1,0 +1,29 @@
+"""Git and DVC as commands: no child waits without a limit, and none is left."""
+
+import psutil
+import pytest
+
+from fashion_mnist.comparison import commands
+from fashion_mnist.pipeline.errors import UserError
+
+WAITING = ("sh", "-c", "sleep 600 & echo $! > pid; wait")
+"""Waits for a process that it has started, which has the same pipes."""
+
+
+def test_a_command_that_does_not_end_is_killed_with_what_it_started(tmp_path, monkeypatch):
+    monkeypatch.setitem(commands.SECONDS, WAITING, 2)
+    with pytest.raises(UserError, match="did not end within 2 s"):
+        commands.run(WAITING, folder=tmp_path)
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def ended(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_command_that_fails_tells_its_reason(tmp_path):
+    with pytest.raises(UserError, match="`git log` failed: fatal: not a git repository"):
+        commands.run(commands.GIT, "log", folder=tmp_path)
