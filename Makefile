@@ -10,8 +10,13 @@ THREADS ?= 1
 JOBS ?= 2
 
 BIN := .venv/bin
-# The stages say `python`, and DVC must find it without the environment being activated.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Leads every command that needs the environment; DVC too must find the `python` that the stages say.
+# Not `export PATH` for all: macOS' make (3.81) looks commands up on the PATH that it was started with.
+VENV := export PATH="$(CURDIR)/$(BIN):$$PATH";
+
+# The output of a benchmark, kept if it did not fail (the status of `| tee` is tee's).
+record = python benchmarks/$(1).py > benchmarks/.$(1).tmp && \
+  mv benchmarks/.$(1).tmp benchmarks/$(1).txt && cat benchmarks/$(1).txt
 
 .PHONY: help install repro results test test-slow kills bench accuracy variants table overheads \
   pictures lint format
@@ -29,53 +34,55 @@ install: .venv/installed ## make .venv with the tested versions of everything
 	@touch $@
 
 repro: install ## from the data set's files to a tested network: run the stages that have changed
-	dvc repro
-	@fashion-mnist show
+	$(VENV) dvc repro
+	@$(VENV) fashion-mnist show
 
+# Status 3 alone means that the pipeline must run: a check that fails is no answer.
 results: install ## as repro, unless the results in Git are those of the present code and parameters
-	@if dvc repro --dry --allow-missing | grep -q "^Running"; then $(MAKE) repro; else fashion-mnist show; fi
+	@$(VENV) status=0; fashion-mnist current || status=$$?; case $$status in \
+	  0) fashion-mnist show ;; 3) $(MAKE) repro ;; *) exit $$status ;; esac
 
 # Two workers, each taking from the other what is left: half of the time is DVC and torch starting.
 test: install ## run the test suite, but for what is marked slow
-	pytest -n 2 --dist worksteal --durations 10
+	$(VENV) pytest -n 2 --dist worksteal --durations 10
 
 test-slow: install ## run what is marked slow: the full count of kills, and the whole of the fuzzing
-	pytest -m slow
+	$(VENV) pytest -m slow
 
 kills: install ## kill 36 runs at random moments and compare what the next run makes of each
-	python tests/end_to_end/kills.py 36
+	$(VENV) python tests/end_to_end/kills.py 36
 
 bench: install ## time the training loop beside the original one; nothing else should run
-	dvc repro prepare
-	python benchmarks/loop.py | tee benchmarks/loop.txt
+	$(VENV) dvc repro prepare
+	$(VENV) $(call record,loop)
 
 accuracy: install ## train the original exercise and the committed recipe side by side on five seeds
-	dvc repro prepare
-	python benchmarks/accuracy.py | tee benchmarks/accuracy.txt
+	$(VENV) dvc repro prepare
+	$(VENV) $(call record,accuracy)
 
 variants: install ## queue the committed recipe on five seeds and others on three; run two at a time
 	@git diff --quiet HEAD -- params.yaml || { echo "params.yaml has changes: git restore params.yaml"; exit 2; }
-	dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(5)'
-	set -e; for name in $(VARIANTS); do \
+	$(VENV) dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(5)'
+	$(VENV) set -e; for name in $(VARIANTS); do \
 	  dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(3)' $$(cat recipes/$$name); done
-	dvc queue start -j $(JOBS)
+	$(VENV) dvc queue start -j $(JOBS)
 	@echo "follow them by: dvc queue status; then: make table"
 
 table: install ## record what `make variants` has run, and write benchmarks/RESULTS.md
-	python benchmarks/variants.py
+	$(VENV) python benchmarks/variants.py
 
 overheads: install ## time what users wait for beside the training; nothing else should run
-	python benchmarks/overheads.py
+	$(VENV) python benchmarks/overheads.py
 
 pictures: install ## draw the pictures of the README from the results in the workspace
-	fashion-mnist draw docs/pictures
+	$(VENV) fashion-mnist draw docs/pictures
 	cd docs/pictures && rm accuracy.png history.png reliability.png
 
 lint: install ## check style, formatting and types
-	ruff check .
-	ruff format --check .
-	mypy
+	$(VENV) ruff check .
+	$(VENV) ruff format --check .
+	$(VENV) mypy
 
 format: install ## mend style and formatting
-	ruff check --fix .
-	ruff format .
+	$(VENV) ruff check --fix .
+	$(VENV) ruff format .

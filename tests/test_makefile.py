@@ -1,0 +1,105 @@
+"""The Makefile's recipes with stubs for the tools, run as macOS' make would run them."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from results_repository import PROJECT
+
+TOOLS = ("dvc", "fashion-mnist", "mypy", "pytest", "ruff")
+STUB = """#!/bin/sh
+echo "${0##*/} $*" >> calls
+test "$(command -v python)" = "$PWD/.venv/bin/python" || exit 70
+test "$1" != current || exit "$CURRENT"
+test "$1" != repro || exit "$REPRO"
+"""
+TARGETS = re.findall(r"^([a-z-]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+NOT_FOUND = 127
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The Makefile beside an environment of stubs."""
+    binaries = tmp_path / ".venv/bin"
+    binaries.mkdir(parents=True)
+    for tool in (*TOOLS, "python"):
+        (binaries / tool).write_text(STUB)
+        (binaries / tool).chmod(0o755)
+    for name in ("pyproject.toml", "constraints.txt", "Makefile"):
+        shutil.copy(PROJECT / name, tmp_path)
+    shutil.copytree(PROJECT / "recipes", tmp_path / "recipes")
+    (tmp_path / ".venv/installed").touch()
+    (tmp_path / "benchmarks").mkdir()
+    return tmp_path
+
+
+def run(folder: Path, *command: str, current: int = 0, repro: int = 0) -> tuple[int, list[str]]:
+    """The status of a command whose PATH holds nothing of the project, and the stubs' calls."""
+    (folder / "calls").write_text("")
+    path = os.pathsep.join(p for p in os.defpath.split(os.pathsep) if p)
+    environment = {"PATH": path, "CURRENT": str(current), "REPRO": str(repro)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    return done.returncode, (folder / "calls").read_text().splitlines()
+
+
+# `results` has a test of its own: make runs a line with $(MAKE) in a dry run, too.
+@pytest.mark.parametrize("target", sorted(set(TARGETS) - {"help", "install", "results"}))
+def test_a_recipe_finds_the_environment_without_an_exported_path(folder, target):
+    """Make 3.81, as Apple builds it, starts simple commands with its own PATH."""
+    command = ["make", "--dry-run", target]
+    printed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    # An outer shell's assignment is what `export PATH` would be; here there is none.
+    lines = printed.stdout.replace("\\\n", "").splitlines()
+    tool = re.compile(rf"(?!echo).*\b({'|'.join(TOOLS)}|python)\b")
+    ours = [line for line in lines if tool.match(line)]
+    assert ours
+    for line in ours:
+        status, calls = run(folder, "sh", "-c", line)
+        assert status not in (NOT_FOUND, 70), line
+        assert calls
+
+
+@pytest.mark.parametrize(
+    ("current", "repro", "status", "calls"),
+    [
+        (0, 0, 0, ["current", "show"]),
+        (3, 0, 0, ["current", "repro", "show"]),
+        (3, 255, 2, ["current", "repro"]),  # the pipeline fails
+        (1, 0, 2, ["current"]),  # the check itself does
+        (2, 0, 2, ["current"]),
+        (NOT_FOUND, 0, 2, ["current"]),
+    ],
+)
+def test_results_are_made_unless_they_are_current(folder, current, repro, status, calls):
+    ended, called = run(folder, "make", "results", current=current, repro=repro)
+    assert ended == status
+    assert [call.split()[1] for call in called] == calls
+
+
+def test_a_benchmark_that_fails_leaves_its_old_table(folder):
+    """The status of `| tee` was tee's."""
+    (folder / "benchmarks/loop.txt").write_text("recorded")
+    (folder / ".venv/bin/python").write_text("#!/bin/sh\necho half\nexit 1\n")
+    assert run(folder, "make", "bench")[0] == 2
+    assert (folder / "benchmarks/loop.txt").read_text() == "recorded"
+
+
+GNU_ONLY = {
+    "sed -i": r"\bsed\b[^|;&\n]* -i",
+    "grep -P": r"\bgrep\b[^|;&\n]* -\w*P",
+    "readlink -f": r"\breadlink -f",
+    "date -d": r"\bdate -d",
+    "xargs -r": r"\bxargs\b[^|;&\n]* -r",
+    "sort -V": r"\bsort\b[^|;&\n]* -\w*V",
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["Makefile", "README.md", ".gitlab-ci.yml", ".github/workflows/report.yml"]
+)
+def test_shell_blocks_need_no_gnu_tools(name):
+    text = (PROJECT / name).read_text()
+    assert [flag for flag, pattern in GNU_ONLY.items() if re.search(pattern, text)] == []
