@@ -1,5 +1,6 @@
 """The project's CI: its files against schemas and zizmor; the report's shell blocks, run."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -95,10 +96,56 @@ def test_make_has_the_targets_that_ci_names():
     assert named <= set(targets)
 
 
-def test_gitlab_comments_only_with_a_token():
+@pytest.fixture
+def gitlab(tmp_path):
+    """Run the script of GitLab's report with stubs; its status, and what it called."""
     script = yaml.safe_load(GITLAB.read_text())["report"]["script"]
-    assert script.index('test -n "$REPO_TOKEN" || exit 0') < len(script) - 1
-    assert "cml comment update --target=pr --publish-native" in script[-1]
+    stub = '#!/bin/sh\necho "${0##*/} $*" >> calls\n'
+
+    def ran(*, token="a-token", report=0, download=0):
+        results = {
+            "make": 0,
+            "git": 0,
+            "curl": download,
+            ".venv/bin/fashion-mnist": report,
+            "cml": 0,
+        }
+        for name, status in results.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{stub}exit {status}\n")
+            path.chmod(0o755)
+        (tmp_path / "calls").unlink(missing_ok=True)
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(script)],
+            cwd=tmp_path,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "REPO_TOKEN": token, "CML": "url"},
+            check=False,
+        )
+        return done.returncode, [
+            line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()
+        ]
+
+    return ran
+
+
+MADE = ["make", "git", "fashion-mnist"]
+
+
+def test_gitlab_comments_with_a_token_alone(gitlab):
+    assert gitlab() == (0, [*MADE, "curl", "cml"])
+    assert gitlab(token="") == (0, MADE)
+    script = yaml.safe_load(GITLAB.read_text())["report"]["script"]
+    assert "cml comment update --target=pr --publish-native" in script[-2]
+
+
+def test_gitlab_ends_where_the_download_fails(gitlab):
+    assert gitlab(download=22) == (22, [*MADE, "curl"])
+
+
+def test_gitlab_posts_a_report_of_missing_results_and_fails(gitlab):
+    assert gitlab(report=2) == (2, [*MADE, "curl", "cml"])
+    assert gitlab(report=2, token="") == (2, MADE)
 
 
 @pytest.fixture
@@ -115,7 +162,7 @@ def push(upstream, tmp_path):
     """Push a change of the parameters as a branch, and run the workflow on a clone of it."""
     (job,) = workflow_runner.load("report.yml")["jobs"].values()
 
-    def pushed(wrong, *, lr=0.003, fork=False):
+    def pushed(wrong, *, lr=0.003, fork=False, missing=None):
         upstream.git("switch", "--quiet", "-C", "change", "main")
         parameters = (upstream.root / "params.yaml").read_text()
         upstream.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
@@ -127,8 +174,11 @@ def push(upstream, tmp_path):
 
         def make_results(folder):
             ResultsRepository(folder).results(wrong=wrong, lr=lr)
+            if missing:
+                (folder / missing).unlink()
 
         ran = workflow_runner.run(job, clone.root, tmp_path / "work", make_results, fork=fork)
+        assert bool(ran.failed) == bool(missing), ran.output
         report_rules.check(clone.root)
         return ran
 
@@ -140,7 +190,7 @@ def test_a_second_push_updates_the_one_comment(push):
     assert first.steps == ["Install", "Run the pipeline", "Write the report", "Comment"]
     assert first.calls[-1] == f"cml comment update --target=pr --watermark-title={TITLE} report.md"
     text = report_rules.check(first.comments[TITLE])
-    assert text.startswith("## Results of this change (workspace) against origin/main\n")
+    assert text.startswith("## Results of origin/main and of this change (workspace)\n")
     assert "**workspace is better than origin/main on this test set" in text
     assert "| params.yaml | train.lr | 0.001         | 0.003       |" in text
 
@@ -161,6 +211,16 @@ def test_a_fork_gets_a_summary_and_no_comment(push):
     assert "workspace is not distinguishable from origin/main" in ran.summary
     assert "No metric differs." in ran.summary
     assert "No parameter differs." in ran.summary
+
+
+def test_missing_results_are_told_in_the_comment_and_the_run_is_red(push):
+    """The committed file of the base lies there: it is not the one of this run."""
+    ran = push(wrong=range(5), missing="metrics/evaluate.json")
+    assert ran.failed == ["Write the report"]
+    assert ran.steps[-1] == "Comment"
+    said = "**No verdict:** the results of workspace are incomplete: metrics/evaluate.json"
+    assert said in report_rules.check(ran.comments[TITLE])
+    assert said in ran.summary
 
 
 def test_a_base_without_results(upstream, push):

@@ -37,12 +37,16 @@ class Run:
 
     Attributes:
         steps: names of the shell blocks that ran.
+        failed: those of them that failed.
+        output: what they printed.
         summary: what went to the step summary.
         calls: command lines of the stubs.
         comments: folders of the comments on the pull request, over all pushes, by title.
     """
 
     steps: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    output: str = ""
     summary: str = ""
     calls: list[str] = field(default_factory=list)
     comments: dict[str, Path] = field(default_factory=dict)
@@ -96,7 +100,7 @@ def run(
     }
     done = Run()
     for step in job["steps"]:
-        if "run" not in step or not _holds(step.get("if"), context):
+        if "run" not in step or not _holds(step.get("if"), context, done.failed):
             continue
         own = {key: _fill(str(value), context) for key, value in step.get("env", {}).items()}
         assert "${{" not in step["run"], "a value of the event must not become part of a command"
@@ -108,8 +112,13 @@ def run(
             text=True,
             check=False,
         )
-        assert shell.returncode == 0, f"{step['name']}: {shell.stdout}{shell.stderr}"
+        done.output += f"{step['name']}: {shell.stdout}{shell.stderr}\n"
         done.steps.append(step["name"])
+        if shell.returncode != 0:
+            done.failed.append(step["name"])
+        if "id" in step:
+            outcome = "failure" if shell.returncode else "success"
+            context[f"steps.{step['id']}.outcome"] = outcome
     done.calls = calls.read_text().splitlines()
     done.summary = summary.read_text()
     done.comments = {folder.name: folder for folder in comments.iterdir()}
@@ -131,11 +140,24 @@ def _console_script(clone: Path) -> None:
     script.chmod(0o755)
 
 
-def _holds(condition: str | None, context: dict[str, str]) -> bool:
-    if condition is None:
-        return True
-    left, right = condition.split(" == ")
-    return context[left] == context[right]
+def _holds(condition: str | None, context: dict[str, str], failed: list[str]) -> bool:
+    """After a failure only those steps run whose condition names the status (`!cancelled()`)."""
+    terms = condition.removeprefix("${{").removesuffix("}}").split("&&") if condition else []
+    terms = [term.strip() for term in terms]
+    if "!cancelled()" in terms:
+        terms.remove("!cancelled()")
+    elif failed:
+        return False
+    return all(_compared(term, context) for term in terms)
+
+
+def _compared(term: str, context: dict[str, str]) -> bool:
+    left, operator, right = term.split()
+    values = [
+        side.strip("'") if side.startswith("'") else context.get(side, "skipped")
+        for side in (left, right)
+    ]
+    return (values[0] == values[1]) == (operator == "==")
 
 
 def _fill(text: str, context: dict[str, str]) -> str:
