@@ -60,6 +60,7 @@ class ResultsRepository:
         lr: float = 0.001,
         validation_accuracy: float = 0.9,
         code: str = "aa",
+        **settings: object,
     ) -> None:
         """Write what a run of the pipeline would: `wrong` images are taken for the next class."""
         predicted = [
@@ -92,7 +93,7 @@ class ResultsRepository:
             "plots/reliability.csv", files.csv_bytes(["confidence", "accuracy", "count"], bins)
         )
         shutil.copy(PROJECT / "plots/misclassified.png", self.root / "plots/misclassified.png")
-        self.write("dvc.lock", lock(seed=seed, lr=lr, epochs=epochs, code=code))
+        self.write("dvc.lock", lock(seed, lr, epochs, code, settings))
         self.record()
         parameters = PARAMS.read_text()
         self.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
@@ -128,9 +129,9 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def lock(*, seed: int, lr: float, epochs: int, code: str) -> str:
+def lock(seed: int, lr: float, epochs: int, code: str, settings: dict[str, object]) -> str:
     """A dvc.lock (JSON is YAML) with what `summarize` reads of it."""
-    train = {"seed": seed, "lr": lr, "epochs": epochs, "augment": {"flip": True}}
+    train = {"seed": seed, "lr": lr, "epochs": epochs, "augment": {"flip": True}} | settings
     stages = {
         "prepare": {
             "cmd": "python -m stages.prepare",

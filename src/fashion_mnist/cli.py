@@ -1,6 +1,7 @@
 """The console script `fashion-mnist`."""
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> None:
     _add_current(commands)
     _add_compare(commands)
     _add_summarize(commands)
+    _add_search(commands)
     _add_report(commands)
     _add_draw(commands)
     arguments = parser.parse_args()
@@ -65,7 +67,8 @@ def _add_summarize(commands: Commands) -> None:
     command = commands.add_parser(
         "summarize",
         help="mean and spread of each variant over its seeds",
-        description="Group experiments that differ in train.seed alone, best validation first.",
+        description="Group experiments that differ in train.seed alone, best validation first, "
+        "and judge each variant against a baseline on the test split.",
     )
     command.add_argument(
         "revisions",
@@ -79,8 +82,37 @@ def _add_summarize(commands: Commands) -> None:
         action="store_true",
         help="experiments that start from any commit (default: from HEAD)",
     )
+    command.add_argument(
+        "--baseline",
+        metavar="REV",
+        help="judge the others against the variant of this run (default: HEAD, what is committed)",
+    )
     _add_formats(command)
     command.set_defaults(run=summarize)
+
+
+def _add_search(commands: Commands) -> None:
+    command = commands.add_parser(
+        "search",
+        help="a good recipe within the bounds of SPACE.yaml, by validation alone",
+        description="Try recipes as experiments, in copies of the repository; print the ten best, "
+        "the spread over seeds of the first three, and the command that runs the winner. What is "
+        "interrupted goes on when it is started again; several may share a study.",
+    )
+    command.add_argument("space", metavar="SPACE.yaml", type=Path)
+    command.add_argument("--trials", type=int, default=50, help="in all (default: %(default)s)")
+    command.add_argument("--hours", type=float, default=math.inf, help="begin no trial after them")
+    command.add_argument(
+        "--seeds", type=int, default=3, help="for each of the first three (default: %(default)s)"
+    )
+    command.add_argument("--study", metavar="NAME", help="default: the file's name, without .yaml")
+    command.add_argument(
+        "--storage",
+        metavar="FILE|URL",
+        help="where the study is kept: a file, which machines may share, or a database "
+        "(default: .search/NAME.journal)",
+    )
+    command.set_defaults(run=search)
 
 
 def _add_report(commands: Commands) -> None:
@@ -154,8 +186,8 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def summarize(arguments: argparse.Namespace) -> None:
-    """Print count, mean and standard deviation of each variant."""
-    from fashion_mnist.comparison import revisions, summary
+    """Print count, mean and standard deviation of each variant, and which beat the baseline."""
+    from fashion_mnist.comparison import revisions, summary, verdicts
 
     root = revisions.find_root()
     runs = [summary.read_run(revisions.resolve(name, root)) for name in arguments.revisions]
@@ -168,12 +200,51 @@ def summarize(arguments: argparse.Namespace) -> None:
         raise UserError(
             "no experiments start from HEAD; -A takes those of every commit, REV names more"
         )
-    variants = summary.summarize(runs)
+    baseline = None
+    try:
+        baseline = summary.read_run(revisions.resolve(arguments.baseline or "HEAD", root))
+    except UserError as reason:
+        if arguments.baseline:
+            raise
+        print(f"no baseline: {reason}", file=sys.stderr)
+    found = summary.summarize(runs, baseline)
+    judged = verdicts.judge(found)
     print(
-        summary.as_json(variants)
+        verdicts.as_json(found, judged)
         if arguments.json
-        else summary.text(variants, markdown=arguments.md)
+        else verdicts.text(found, judged, markdown=arguments.md)
     )
+
+
+def search(arguments: argparse.Namespace) -> None:
+    """Search, and print what came of it."""
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.pipeline.parameters import load
+
+    try:
+        from fashion_mnist.search import study, trials
+        from fashion_mnist.search.space import read_space
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'a search needs {error.name}: pip install -c constraints.txt -e ".[search]"'
+        ) from None
+    path, root = arguments.space.resolve(), revisions.find_root()
+    os.chdir(root)
+    sys.path.insert(0, str(root))
+    from stages.check import File
+
+    parameters = load(File).model_dump()
+    if parameters["prepare"]["validation_size"] == 0:
+        raise UserError(
+            "params.yaml: a search needs images to validate on: prepare.validation_size"
+        )
+    space = read_space(Path(os.path.relpath(path)), parameters, File)
+    revisions.resolve("HEAD", root)
+    name = arguments.study or path.stem
+    storage = arguments.storage or str(root / study.FOLDER / f"{name}.journal")
+    opened = study.open_study(name, storage, space, study.made_of(root, space, parameters))
+    found = study.Search(root, opened, space, study.base_seed(parameters), trials.run)
+    print(found(arguments.trials, arguments.seeds, arguments.hours * 3600))
 
 
 def report(arguments: argparse.Namespace) -> None:

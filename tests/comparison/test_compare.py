@@ -38,6 +38,8 @@ def test_better(project, compared):
         "workspace is better than main on this test set: accuracy 0.9000 → 0.9500.\n"
     )
     assert "main alone gets 0 right, workspace alone 10: p = 0.002" in out
+    # 9 of the 10 are needed, which four times in five takes a share of 0.9169
+    assert "this test set could have shown, four times in five: 0.0417." in out
 
 
 def test_worse(project, compared):
@@ -50,6 +52,7 @@ def test_not_distinguishable(project, compared):
     out = compared("main")[1]
     assert out.startswith("workspace is not distinguishable from main on this test set")
     assert "p = 0.12" in out
+    assert "could have shown no difference" in out  # four images that one alone gets right
 
 
 def test_json_holds_everything(project, compared):

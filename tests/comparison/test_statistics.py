@@ -1,10 +1,16 @@
 """The test and the interval for pairs, against published examples."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashion_mnist.comparison.statistics import Pairs, difference_interval, mcnemar_exact
+from fashion_mnist.comparison.statistics import (
+    Pairs,
+    difference_interval,
+    mcnemar_exact,
+    smallest_difference,
+)
 
 # Fagerland, Lydersen and Laake, Statistical Analysis of Contingency Tables (2017), chapter 8:
 # complete response before and after consolidation therapy (Cavo et al., 2012).
@@ -46,3 +52,20 @@ def test_old_and_new_exchanged(made):
     low, high = difference_interval(made)
     assert difference_interval(exchanged) == pytest.approx((-high, -low), abs=1e-12)
     assert mcnemar_exact(exchanged) == pytest.approx(mcnemar_exact(made))
+
+
+@pytest.mark.parametrize("changed", [6, 7, 20, 500])
+def test_the_smallest_difference_is_shown_four_times_in_five(changed):
+    """By drawing who is right alone, and testing: 0.8 within four standard errors."""
+    size = smallest_difference(Pairs(1000 - changed, changed // 2, changed - changed // 2, 0))
+    share = (1 + size * 1000 / changed) / 2
+    drawn = np.random.default_rng(0).binomial(changed, share, 10_000)
+    p_values = {n: mcnemar_exact(Pairs(1000 - changed, n, changed - n, 0)) for n in set(drawn)}
+    shown = np.mean([p_values[n] < 0.05 and 2 * n > changed for n in drawn])
+    assert shown == pytest.approx(0.8, abs=0.016)
+
+
+@pytest.mark.parametrize("changed", [0, 1, 5])
+def test_few_changed_images_can_show_no_difference(changed):
+    assert smallest_difference(Pairs(90, changed, 0, 10)) is None
+    assert mcnemar_exact(Pairs(90, changed, 0, 10)) >= 0.05

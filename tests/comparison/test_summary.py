@@ -1,6 +1,7 @@
 """`fashion-mnist summarize` on handmade experiments."""
 
 import json
+import re
 from statistics import stdev
 
 import console
@@ -10,9 +11,9 @@ import results_repository
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Two learning rates with three seeds each, as experiments on main."""
+    """Two learning rates with three seeds each, as experiments on main, which holds the first."""
     made = results_repository.make(tmp_path / "project")
-    made.results()
+    made.results(range(10))
     made.commit()
     monkeypatch.chdir(made.root)
     for lr, wrongs in ((0.001, (10, 20, 30)), (0.003, (2, 4, 6))):
@@ -47,13 +48,89 @@ def test_mean_standard_deviation_and_count(summarized):
 
 
 def test_text(summarized):
-    lines = [line.split("  ") for line in summarized()[1].splitlines()]
+    table, verdict = summarized()[1].split("\n\n")
+    lines = [line.split("  ") for line in table.splitlines()]
     rows = [[cell.strip() for cell in line if cell] for line in lines]
     assert rows == [
         ["variant", "seeds", "validation accuracy", "accuracy"],
-        ["train.lr=0.001", "3", "0.9000 ± 0.0000", "0.9000 ± 0.0500"],
-        ["train.lr=0.003", "3", "0.8000 ± 0.0000", "0.9800 ± 0.0100"],
+        ["1: train.lr=0.001 (baseline)", "3", "0.9000 ± 0.0000", "0.9000 ± 0.0500"],
+        ["2: train.lr=0.003", "3", "0.8000 ± 0.0000", "0.9800 ± 0.0100"],
     ]
+    assert verdict.startswith(
+        "2 is not distinguishable from 1, the baseline: test accuracy +0.0800, 95 % interval "
+    )
+    assert "from 3 and 3 seeds on 200 images" in " ".join(verdict.split())
+
+
+def test_better_and_worse_than_the_baseline(project, summarized):
+    for seed in range(3):
+        project.results(range(100 + seed), lr=0.1, seed=seed)
+        project.experiment(f"bad-{seed}")
+
+    def against(*options):
+        rows = json.loads(summarized("--json", *options)[1])
+        return {row["variant"]: row["against_baseline"] for row in rows}
+
+    found = against()
+    assert found["train.lr=0.001"] is None
+    assert found["train.lr=0.1"]["verdict"] == "worse"
+    assert found["train.lr=0.1"]["difference"] == pytest.approx(-81 / 200)
+    assert found["train.lr=0.1"]["interval_95"][1] < 0
+    assert "train.lr=0.1 is worse than the baseline" in found["train.lr=0.1"]["sentence"]
+    assert against("--baseline", "bad-1")["train.lr=0.003"]["verdict"] == "better"
+
+
+def test_another_baseline_is_named(summarized):
+    out = summarized("--baseline", "lr-0.003-seed-1")[1]
+    assert "2: train.lr=0.003 (baseline)" in out
+    assert "1 is not distinguishable from 2, the baseline: test accuracy -0.0800" in out
+    status, _, err = summarized("--baseline", "nobody")
+    assert (status, "unknown revision 'nobody'" in err) == (2, True)
+
+
+def test_one_seed_on_a_side_gives_no_interval(project, summarized):
+    project.results(range(50), lr=0.01)
+    project.experiment("single")
+    assert "2: one seed of it; no interval over seeds can be given." in summarized()[1]
+    against_one = summarized("--baseline", "single")[1]
+    assert against_one.count("one seed of the baseline; no interval") == 2
+
+
+def test_predictions_of_another_test_set_are_not_compared(project, summarized):
+    for seed in range(2):
+        project.results(actual=results_repository.ACTUAL[:100], lr=0.01, seed=seed)
+        project.experiment(f"other-{seed}")
+    out = summarized()[1]
+    assert ": no comparison; " in out
+    assert "only predictions of the same test set can be compared" in " ".join(out.split())
+
+
+def test_a_committed_state_without_results_is_no_baseline(project, summarized):
+    project.git("rm", "--quiet", "dvc.lock")
+    project.commit("no results")
+    status, out, err = summarized("-A")
+    assert (status, "baseline" in out) == (0, False)
+    assert "no baseline: HEAD has no dvc.lock" in err
+
+
+def test_what_all_share_stands_once_above_and_lines_fit(project, summarized):
+    for lr in (0.01, 0.02):
+        project.results(lr=lr, epochs=7, note="a" * 70, flags=["b" * 70, "c" * 70])
+        project.experiment(f"long-{lr}")
+    out = summarized()[1]
+    assert max(map(len, out.splitlines())) <= 120
+    for seed in range(3):
+        base = project.git("rev-parse", "HEAD")
+        name = f"refs/exps/{base[:2]}/{base[2:]}/lr-0.003-seed-{seed}"
+        project.git("update-ref", "-d", name)
+    out = summarized()[1]
+    assert out.startswith("All but the baseline: ")
+    assert out.count("train.epochs=7 (baseline 3)") == 1
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_markdown(summarized):
+    assert "| 1: train.lr=0.001 (baseline) | 3 | 0.9000 ± 0.0000 |" in summarized("--md")[1]
 
 
 def test_the_best_on_validation_comes_first_whatever_the_test_split_says(summarized):
@@ -62,10 +139,6 @@ def test_the_best_on_validation_comes_first_whatever_the_test_split_says(summari
         "train.lr=0.001",
         "train.lr=0.003",
     ]
-
-
-def test_markdown(summarized):
-    assert "| train.lr=0.001 | 3 | 0.9000 ± 0.0000 | 0.9000 ± 0.0500 |" in summarized("--md")[1]
 
 
 def test_a_named_revision_joins_its_variant(project, summarized):
@@ -80,6 +153,19 @@ def test_a_run_that_was_also_committed_counts_once(project, summarized):
     project.results(range(10), seed=0)
     project.commit("the first experiment, applied")
     assert json.loads(summarized("HEAD", "-A", "--json")[1])[0]["accuracy"]["count"] == 3
+
+
+def test_a_seed_that_two_machines_ran_is_one_seed(project, summarized):
+    """Its value is the mean of the two, and its images count as what they were on average."""
+    project.results(range(30), seed=0)  # which gave 10 wrong ones on the other machine
+    project.experiment("other-machine")
+    first, *_ = json.loads(summarized("--json")[1])
+    assert len(first["runs"]) == 4
+    assert first["accuracy"]["count"] == 3
+    assert first["accuracy"]["mean"] == pytest.approx(1 - 70 / 3 / 200)
+    out = summarized()[1]
+    assert re.search(r"1: train.lr=0.001 \(baseline\) +3 ", out)
+    assert f"test accuracy {70 / 3 / 200 - 4 / 200:+.4f}" in out
 
 
 def test_other_code_is_another_variant(project, summarized):

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fashion_mnist.comparison.results import Metrics, Predictions, check_same_test_set
-from fashion_mnist.comparison.statistics import Pairs, difference_interval, mcnemar_exact
-
-SIGNIFICANCE = 0.05
+from fashion_mnist.comparison.statistics import (
+    SIGNIFICANCE,
+    Pairs,
+    difference_interval,
+    mcnemar_exact,
+    smallest_difference,
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Comparison:
         pairs: images by who gets them right.
         p_value: of McNemar's exact test.
         low, high: a 95 % interval for new accuracy less old.
+        visible: the smallest difference that this test set could have shown with a probability
+            of 80 %; None where it could have shown none.
         recalls: a row for each class that occurs, largest change first; columns `old`, `new`,
             `difference`, `count`.
         gained, lost: images that only the new one gets right, or only the old one, by index;
@@ -31,6 +37,7 @@ class Comparison:
     p_value: float
     low: float
     high: float
+    visible: float | None
     recalls: pd.DataFrame
     gained: pd.DataFrame
     lost: pd.DataFrame
@@ -62,7 +69,16 @@ class Comparison:
             f"Difference {pairs.difference:+.4f}, 95 % interval {self.low:+.4f} to "
             f"{self.high:+.4f}. Of {pairs.count} images {self.old} alone gets {pairs.only_old} "
             f"right, {self.new} alone {pairs.only_new}: p = {self.p_value:.2g} by McNemar's exact "
-            "test."
+            f"test. {self._visible}"
+        )
+
+    @property
+    def _visible(self) -> str:
+        if self.visible is None:
+            return "So few images that one alone gets right could have shown no difference."
+        return (
+            "The smallest difference that this test set could have shown, four times in five: "
+            f"{self.visible:.4f}."
         )
 
 
@@ -88,6 +104,7 @@ def compare(old: Predictions, new: Predictions) -> Comparison:
         p_value=mcnemar_exact(pairs),
         low=low,
         high=high,
+        visible=smallest_difference(pairs),
         recalls=_recalls(old, new),
         gained=old.table[~was & now],
         lost=new.table[was & ~now],

@@ -67,6 +67,7 @@ def as_json(comparison: Comparison, metrics: pd.DataFrame) -> str:
             "difference": pairs.difference,
             "interval_95": [comparison.low, comparison.high],
             "mcnemar_p": comparison.p_value,
+            "smallest_visible": comparison.visible,
         },
         "images": {
             "both": pairs.both,

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy.stats import binomtest
+from scipy.stats import beta, binom, binomtest
+
+SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,22 @@ def mcnemar_exact(pairs: Pairs) -> float:
     """
     changed = pairs.only_new + pairs.only_old
     return float(binomtest(pairs.only_new, changed).pvalue) if changed else 1.0
+
+
+def smallest_difference(pairs: Pairs, power: float = 0.8) -> float | None:
+    """The smallest true difference of accuracies that the test would have shown, with `power`.
+
+    That is, the one for which `mcnemar_exact` falls below `SIGNIFICANCE` with that probability,
+    where as many images as here are right for one of the two alone: given their number the test is
+    binomial, and so is its power (Duffy, "Asymptotic and exact power for the McNemar test",
+    Biometrics 40 (1984), 1005-1015). None where so few images show no difference at all.
+    """
+    changed = pairs.only_new + pairs.only_old
+    needed = int(binom.isf(SIGNIFICANCE / 2, changed, 0.5)) + 1
+    if binomtest(min(needed, changed), changed or 1).pvalue >= SIGNIFICANCE or needed > changed:
+        return None
+    share = float(beta.ppf(power, needed, changed - needed + 1))  # P(binomial >= needed) = power
+    return (2 * share - 1) * changed / pairs.count
 
 
 def difference_interval(pairs: Pairs, confidence: float = 0.95) -> tuple[float, float]:

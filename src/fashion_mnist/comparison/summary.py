@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.results import Metrics, read_metrics
 from fashion_mnist.comparison.revisions import Revision
-from fashion_mnist.comparison.tables import ABSENT, table
+from fashion_mnist.comparison.tables import ABSENT
 from fashion_mnist.pipeline.errors import UserError
 
 SEED = "train.seed"
@@ -30,17 +30,22 @@ class Run:
     """One training, as dvc.lock and the metrics of a revision tell it.
 
     Attributes:
-        name: of the revision.
+        revision: where it is kept.
         seed: its `train.seed`.
         recipe: every other parameter by dotted key, and by path the hashes of the code and of the
             raw data that the stages ran with.
         metrics: its figures.
     """
 
-    name: str
+    revision: Revision
     seed: int
     recipe: dict[str, str]
     metrics: Metrics
+
+    @property
+    def name(self) -> str:
+        """Of the revision."""
+        return self.revision.name
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,42 @@ class Variant:
 
     Attributes:
         name: what tells it from the other variants.
-        runs: at least one.
+        runs: at least one; several of one seed where machines gave it other figures.
     """
 
     name: str
     runs: tuple[Run, ...]
 
+    @property
+    def by_seed(self) -> dict[int, list[Run]]:
+        """The runs of each seed."""
+        found: dict[int, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.seed, []).append(run)
+        return found
+
     def values(self, figure: str) -> list[float]:
-        """A figure of every run that has it."""
-        return [run.metrics[figure] for run in self.runs if figure in run.metrics]
+        """A figure for every seed that has it: the mean over that seed's runs."""
+        values = [
+            [run.metrics[figure] for run in runs if figure in run.metrics]
+            for runs in self.by_seed.values()
+        ]
+        return [mean(of_seed) for of_seed in values if of_seed]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The variants of a repository, best mean first (see `FIGURES`).
+
+    Attributes:
+        variants: at least one.
+        baseline: the one of them that the others are judged against, if any.
+        shared: parameters in which all others differ from the baseline alike, with its value.
+    """
+
+    variants: tuple[Variant, ...]
+    baseline: Variant | None
+    shared: dict[str, tuple[str, str]]
 
 
 def read_run(revision: Revision) -> Run:
@@ -85,38 +117,61 @@ def read_run(revision: Revision) -> Run:
     metrics = read_metrics(revision)
     if not any(figure in metrics for figure in FIGURES):
         raise UserError(f"{revision.name} has no metrics; `dvc repro` writes them")
-    return Run(revision.name, seed, recipe, metrics)
+    return Run(revision, seed, recipe, metrics)
 
 
-def summarize(runs: Sequence[Run]) -> list[Variant]:
-    """Group runs by recipe, best mean first (see `FIGURES`).
+def summarize(runs: Sequence[Run], baseline: Run | None = None) -> Summary:
+    """Group runs by recipe; `baseline` is one of a run that is to be judged against.
 
     A run that was made twice, as an experiment and as the commit that applied it, counts once.
     """
     groups: dict[str, dict[tuple[float | None, ...], Run]] = {}
-    for run in runs:
-        same = groups.setdefault(json.dumps(run.recipe, sort_keys=True), {})
+    for run in [*runs, *([baseline] if baseline else [])]:
+        same = groups.setdefault(_key(run), {})
         same.setdefault((run.seed, *(run.metrics.get(figure) for figure in FIGURES)), run)
-    groups_of_runs = [tuple(group.values()) for group in groups.values()]
-    names = _names([group[0].recipe for group in groups_of_runs])
-    variants = [Variant(*pair) for pair in zip(names, groups_of_runs, strict=True)]
-    return sorted(variants, key=_best_first)
+    recipes = [next(iter(group.values())).recipe for group in groups.values()]
+    at = list(groups).index(_key(baseline)) if baseline else None
+    shared = {} if at is None else _shared(recipes[at], recipes[:at] + recipes[at + 1 :])
+    names = _names(recipes, set(shared))
+    found = [
+        Variant(name, tuple(group.values()))
+        for name, group in zip(names, groups.values(), strict=True)
+    ]
+    return Summary(tuple(sorted(found, key=_best_first)), None if at is None else found[at], shared)
+
+
+def _key(run: Run) -> str:
+    return json.dumps(run.recipe, sort_keys=True)
 
 
 def _best_first(variant: Variant) -> tuple[float, ...]:
     return tuple(-mean(variant.values(figure) or [0.0]) for figure in FIGURES)
 
 
-def _names(recipes: Sequence[dict[str, str]]) -> list[str]:
-    """Each variant's values of the parameters in which any two differ."""
+def _shared(
+    baseline: dict[str, str], others: Sequence[dict[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """Settings in which two others or more differ from the baseline and not from each other."""
+    if len(others) < 2:
+        return {}
+    found = {
+        key: (others[0].get(key, ABSENT), baseline.get(key, ABSENT))
+        for key in dict.fromkeys([*others[0], *baseline])
+        if "/" not in key and len({other.get(key) for other in others}) == 1
+    }
+    return {key: (value, was) for key, (value, was) in found.items() if value != was}
+
+
+def _names(recipes: Sequence[dict[str, str]], without: set[str]) -> list[str]:
+    """Each variant's values of the parameters in which any two differ, `without` those named."""
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     differing = [key for key in keys if len({recipe.get(key) for recipe in recipes}) > 1]
-    settings = [key for key in differing if "/" not in key]
+    settings = [key for key in differing if "/" not in key and key not in without]
     names = [
         ", ".join(f"{key}={recipe.get(key, ABSENT)}" for key in settings) or "all"
         for recipe in recipes
     ]
-    if len(settings) == len(differing):
+    if not any("/" in key for key in differing):
         return names
     sources = [tuple(recipe.get(key) for key in differing if "/" in key) for recipe in recipes]
     order = list(dict.fromkeys(sources))
@@ -137,39 +192,8 @@ def flat(section: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def text(variants: Sequence[Variant], *, markdown: bool = False) -> str:
-    """A row for each variant: count, and mean ± standard deviation of each figure."""
-    header = ["variant", "seeds", *(figure.replace("_", " ") for figure in FIGURES)]
-    rows = [
-        [variant.name, str(len(variant.runs)), *(spread(variant.values(f)) for f in FIGURES)]
-        for variant in variants
-    ]
-    return table(header, rows, markdown=markdown)
-
-
 def spread(values: Sequence[float]) -> str:
     """Mean ± standard deviation, which needs two values."""
     if not values:
         return ABSENT
     return f"{mean(values):.4f} ± {f'{stdev(values):.4f}' if len(values) > 1 else ABSENT}"
-
-
-def as_json(variants: Sequence[Variant]) -> str:
-    """Everything, for other programs; a standard deviation needs two runs and is null otherwise."""
-    content = [
-        {
-            "variant": variant.name,
-            "runs": {run.name: run.seed for run in variant.runs},
-            **{
-                figure: {
-                    "count": len(values),
-                    "mean": mean(values) if values else None,
-                    "standard_deviation": stdev(values) if len(values) > 1 else None,
-                }
-                for figure in FIGURES
-                for values in [variant.values(figure)]
-            },
-        }
-        for variant in variants
-    ]
-    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -1,9 +1,13 @@
 """Tables for the console and for Markdown."""
 
+import textwrap
 from collections.abc import Sequence
 
 ABSENT = "-"
 """Stands where there is no value, as in DVC's tables."""
+
+WIDTH = 120
+"""Columns of a console that no line exceeds."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
@@ -24,6 +28,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: boo
         ).rstrip()
         for line in (header, *rows)
     )
+
+
+def fitted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The rows with a long first cell continued on lines of its own, so that all fit `WIDTH`."""
+    others = [max(len(row[column]) for row in (header, *rows)) for column in range(1, len(header))]
+    width = WIDTH - sum(2 + other for other in others)
+    found = []
+    for name, *cells in rows:
+        first, *more = textwrap.wrap(name, width, subsequent_indent="   ", break_on_hyphens=False)
+        found.append([first, *cells])
+        found += [[line, *("" for _ in cells)] for line in more]
+    return found
 
 
 def number(value: float | None, *, signed: bool = False) -> str:

@@ -1,0 +1,165 @@
+"""Whether variants are better than a baseline, and a summary of them as text and as JSON."""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import numpy as np
+
+from fashion_mnist.comparison.results import (
+    Predictions,
+    check_same_test_set,
+    read_predictions,
+)
+from fashion_mnist.comparison.seeds import Difference, Floats, difference, seeds_needed
+from fashion_mnist.comparison.summary import FIGURES, Summary, Variant, spread
+from fashion_mnist.comparison.tables import WIDTH, fitted, table
+from fashion_mnist.pipeline.errors import UserError
+
+LOOKED_FOR = 0.002
+"""The difference of accuracies for which the number of seeds is told."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A variant beside the baseline.
+
+    Attributes:
+        grounds: in words: the difference with its interval, or why there is none.
+        word: better, worse, not distinguishable, or None where nothing can be said.
+        found: the difference of mean test accuracies; None where a recipe has one seed, or test
+            predictions of either are missing or of another test set.
+        needed: seeds of each recipe to see `LOOKED_FOR`; None for none that would do.
+    """
+
+    grounds: str
+    word: str | None = None
+    found: Difference | None = None
+    needed: int | None = None
+
+    def sentence(self, variant: str, baseline: str) -> str:
+        """The verdict in plain words."""
+        if self.word is None:
+            return f"{variant}: {self.grounds}"
+        link = "from" if self.word == "not distinguishable" else "than"
+        return f"{variant} is {self.word} {link} {baseline}: {self.grounds}"
+
+
+def judge(summary: Summary) -> list[Verdict | None]:
+    """The verdict on each variant, in their order; None for the baseline and without one."""
+    baseline = summary.baseline
+    return [
+        None if baseline is None or variant is baseline else _verdict(baseline, variant)
+        for variant in summary.variants
+    ]
+
+
+def _verdict(baseline: Variant, variant: Variant) -> Verdict:
+    lonely = [of for of, v in (("it", variant), ("the baseline", baseline)) if len(v.by_seed) < 2]
+    if lonely:
+        return Verdict(
+            f"one seed of {' and one of '.join(lonely)}; no interval over seeds can be given"
+        )
+    try:
+        old, new = _correct([baseline, variant])
+    except UserError as reason:
+        return Verdict(f"no comparison; {reason}")
+    found = difference(old, new)
+    word = "not distinguishable"
+    if found.low > 0 or found.high < 0:
+        word = "better" if found.value > 0 else "worse"
+    needed = seeds_needed(found, LOOKED_FOR)
+    seeds = "no number of seeds" if needed is None else f"{needed} seeds of each"
+    return Verdict(
+        f"test accuracy {found.value:+.4f}, 95 % interval {found.low:+.4f} to {found.high:+.4f}, "
+        f"from {len(new)} and {len(old)} seeds on {old.shape[-1]} images; to see a difference of "
+        f"{LOOKED_FOR} four times in five, {seeds} would do",
+        word,
+        found,
+        needed,
+    )
+
+
+def _correct(variants: Sequence[Variant]) -> list[Floats]:
+    """Of each variant, seeds × images: the share of the seed's runs that are right.
+
+    Raises:
+        UserError: a run has no predictions, or those of another test set.
+    """
+    first: Predictions | None = None
+    found = []
+    for variant in variants:
+        rows = []
+        for runs in variant.by_seed.values():
+            predictions = [read_predictions(run.revision) for run in runs]
+            first = first or predictions[0]
+            for other in predictions:
+                check_same_test_set(first, other)
+            rows.append(np.mean([made.correct.to_numpy(float) for made in predictions], axis=0))
+        found.append(np.stack(rows))
+    return found
+
+
+def text(summary: Summary, verdicts: Sequence[Verdict | None], *, markdown: bool = False) -> str:
+    """What the variants share, a row for each, and a sentence for each but the baseline.
+
+    A row holds the number of seeds, and mean ± standard deviation over them of each figure.
+    """
+    header = ["variant", "seeds", *(figure.replace("_", " ") for figure in FIGURES)]
+    rows, sentences, baseline = [], [], ""
+    for number, variant in enumerate(summary.variants, 1):
+        name = f"{number}: {variant.name}"
+        if variant is summary.baseline:
+            name, baseline = f"{name} (baseline)", f"{number}, the baseline"
+        figures = [spread(variant.values(figure)) for figure in FIGURES]
+        rows.append([name, str(len(variant.by_seed)), *figures])
+    for number, verdict in enumerate(verdicts, 1):
+        if verdict is not None:
+            sentences.append(f"{verdict.sentence(str(number), baseline)}.")
+    above = [f"{key}={value} (baseline {was})" for key, (value, was) in summary.shared.items()]
+    parts = [f"All but the baseline: {', '.join(above)}."] if above else []
+    if markdown:
+        return "\n\n".join([*parts, table(header, rows, markdown=True), *sentences])
+    lines = [textwrap.fill(part, WIDTH, break_on_hyphens=False) for part in parts]
+    verdict_lines = [
+        textwrap.fill(one, WIDTH, subsequent_indent="   ", break_on_hyphens=False)
+        for one in sentences
+    ]
+    shown = [*lines, table(header, fitted(header, rows)), "\n".join(verdict_lines)]
+    return "\n\n".join(part for part in shown if part)
+
+
+def as_json(summary: Summary, verdicts: Sequence[Verdict | None]) -> str:
+    """Everything, for other programs; a standard deviation of a single seed is null."""
+    content = [
+        {
+            "variant": variant.name,
+            "baseline": variant is summary.baseline,
+            "runs": {run.name: run.seed for run in variant.runs},
+            **{
+                figure: {
+                    "count": len(values),
+                    "mean": mean(values) if values else None,
+                    "standard_deviation": stdev(values) if len(values) > 1 else None,
+                }
+                for figure in FIGURES
+                for values in [variant.values(figure)]
+            },
+            "against_baseline": verdict and _record(verdict, variant.name),
+        }
+        for variant, verdict in zip(summary.variants, verdicts, strict=True)
+    ]
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _record(verdict: Verdict, variant: str) -> dict[str, object]:
+    found = verdict.found
+    return {
+        "verdict": verdict.word,
+        "sentence": verdict.sentence(variant, "the baseline"),
+        "difference": None if found is None else float(found.value),
+        "interval_95": None if found is None else [float(found.low), float(found.high)],
+        f"seeds_to_see_{LOOKED_FOR}": verdict.needed,
+    }
