@@ -34,21 +34,34 @@ def load(schema: type[S], section: str = "", path: Path = PATH) -> S:
         UserError: the file is missing or no YAML, or a key is missing, unknown, of the wrong type
             or out of range; one line a mistake, with key, value and what is allowed.
     """
-    content = _read(path)
+    content = read(path)
     if section:
         if section not in content:
             present = ", ".join(map(str, content)) or "none"
             raise UserError(f"{path}: the section `{section}` is missing (present: {present})")
         content = content[section]
+    return validate(schema, content, path, (section,) if section else ())
+
+
+def validate(schema: type[S], content: Any, path: Path, prefix: tuple[str, ...] = ()) -> S:
+    """The values of a mapping that was read from `path`, where it stands under the keys `prefix`.
+
+    Raises:
+        UserError: as `load`.
+    """
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        prefix = (section,) if section else ()
         lines = [_explain(schema, prefix, mistake) for mistake in error.errors()]
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        UserError: the file is missing, no YAML, or no mapping.
+    """
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

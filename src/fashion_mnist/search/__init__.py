@@ -1,0 +1,1 @@
+"""Searching for a good recipe, judged on validation alone. No stage imports it."""

@@ -1,0 +1,91 @@
+"""One trial: an experiment of DVC in a copy of the repository, watched epoch by epoch."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from fashion_mnist.comparison import revisions
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.search.space import Settings, options
+
+METRICS = "metrics/train.json"
+"""Written by the stage train, which never sees the test split."""
+
+EPOCH = re.compile(r"epoch (\d+)/\d+ .* validation loss \S+  accuracy ([\d.]+)")
+"""What that stage prints after each epoch (`training.run.describe`)."""
+
+PATIENCE_SECONDS = 60
+"""How long DVC may take to clean up after an interrupted trial."""
+
+
+class Diverged(Exception):
+    """The training came to a value that is not finite: a bad recipe, and no fault of anything."""
+
+
+def run(
+    root: Path, name: str, settings: Settings, go_on: Callable[[int, float], bool]
+) -> float | None:
+    """Run an experiment and give its validation accuracy, that of the best epoch.
+
+    Args:
+        root: of the repository.
+        name: of the experiment.
+        settings: what it changes in params.yaml.
+        go_on: called with each epoch's number and validation accuracy (a share of 1); where it
+            returns False, the experiment is ended and None is returned.
+
+    Raises:
+        Diverged: a loss or a weight was not finite.
+        UserError: the experiment failed in any other way.
+    """
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", name, *options(settings)]
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # so that it can be ended with all that it has started
+    ) as process:
+        last: deque[str] = deque(maxlen=30)
+        try:
+            for line in process.stdout or ():
+                last.append(line.strip())
+                found = EPOCH.match(line)
+                if found and not go_on(int(found[1]), float(found[2])):
+                    return None
+            status = process.wait()
+        finally:
+            _end(process)
+    if status != 0:
+        reasons = [line for line in last if line.startswith("error: ")] or list(last)[-3:]
+        reason = " ".join(reasons).removeprefix("error: ")
+        if "not finite" in reason:
+            raise Diverged(reason)
+        raise UserError(f"{name} failed: {reason}")
+    content = revisions.resolve(name, root).read(METRICS)
+    if content is None:
+        raise UserError(f"{name} has no {METRICS}")
+    return float(json.loads(content)["validation_accuracy"])
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End an experiment, if it still runs, as Ctrl-C does: DVC then removes its copy."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        process.terminate()
+        return
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.communicate(timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
