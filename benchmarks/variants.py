@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from fashion_mnist.comparison import revisions, summary
 from fashion_mnist.comparison.summary import Run, flat, spread
-from fashion_mnist.comparison.tables import table
+from fashion_mnist.comparison.tables import ABSENT, number, table
 from fashion_mnist.evaluation.metrics import wilson_interval
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
@@ -34,7 +34,7 @@ SECTIONS = ("prepare", "model", "train")
 FREE = {"train.seed", "train.threads", "train.device"}
 """Parameters that a run of a recipe may have otherwise."""
 
-KEY = ["variant", "threads", "seed"]
+KEY = ["variant", "threads", "machine", "seed"]
 FIGURES = ["parameters", "multiply_adds", "validation_accuracy", "accuracy", "ece"]
 TEST_IMAGES = 10_000
 
@@ -71,23 +71,28 @@ def record(root: Path) -> pd.DataFrame:
         names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
         if names:
             found = row(names[0], run, seconds_of(run))
-            # One whose log is gone must not replace what was recorded of it before
-            rows.insert(len(rows) if found["seconds"] else 0, found)
+            # One whose log is gone must not stand beside what was recorded of it before
+            if found["seconds"] or not any(_is_same(found, other) for other in rows):
+                rows.append(found)
     runs = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
     runs = runs[runs["variant"].isin(known)]
     computed = runs["multiply_adds"] * runs["epochs"]
     return runs.assign(c=computed).sort_values(["c", *KEY]).drop(columns="c")
 
 
+def _is_same(run: dict[str, object], other: dict[str, object]) -> bool:
+    return all(run[key] == other[key] for key in ("variant", "threads", "seed", "accuracy"))
+
+
 def row(variant: str, run: Run, seconds: float | None) -> dict[str, object]:
-    """What is recorded of a run."""
+    """What is recorded of a run; its log is kept on the machine that ran it, and only there."""
     return {
         "variant": variant,
         "threads": int(run.recipe["train.threads"]),
         "seed": run.seed,
         "epochs": int(run.recipe["train.epochs"]),
         "seconds": seconds,
-        "machine": processor(),
+        "machine": processor() if seconds else ABSENT,
         **{figure: run.metrics[figure] for figure in FIGURES},
     }
 
@@ -101,11 +106,11 @@ def seconds_of(run: Run) -> float | None:
 
 
 def variants_table(runs: pd.DataFrame) -> str:
-    """A row for each recipe and thread count, means and standard deviations over its seeds."""
+    """A row for each recipe, thread count and machine, means and deviations over its seeds."""
     header = ["variant", "parameters", "multiply-adds", "epochs", "threads", "seconds", "seeds"]
-    header += ["validation accuracy", "test accuracy", "95 % interval", "ECE"]
+    header += ["validation accuracy", "test accuracy", "95 % interval", "ECE", "machine"]
     rows = []
-    for (variant, threads), group in runs.groupby(KEY[:2], sort=False):
+    for (variant, threads, machine), group in runs.groupby(KEY[:3], sort=False):
         low, high = wilson_interval(round(group["accuracy"].mean() * TEST_IMAGES), TEST_IMAGES)
         first = group.iloc[0]
         rows.append(
@@ -115,12 +120,13 @@ def variants_table(runs: pd.DataFrame) -> str:
                 f"{first['multiply_adds'] / 1e6:.2f} M",
                 f"{first['epochs']:.0f}",
                 str(threads),
-                f"{group['seconds'].median():.0f}",
+                number(group["seconds"].median().round()),
                 str(len(group)),
                 spread(list(group["validation_accuracy"])),
                 spread(list(group["accuracy"])),
                 f"{low:.4f} to {high:.4f}",
                 f"{mean(group['ece']):.4f}",
+                machine,
             ]
         )
     return table(header, rows, markdown=True)
@@ -134,14 +140,13 @@ def overheads_table() -> str:
 
 def text(runs: pd.DataFrame) -> str:
     """RESULTS.md."""
-    machines = " and ".join(runs["machine"].unique())
     parts = [
         "# Results",
         "Written by `make table` from `runs.csv` and `overheads.csv`; not to be edited.",
         "## Variants",
         variants_table(runs),
         "Mean ± standard deviation over seeds. Seconds: median of the train stage from a cold "
-        f"start, imports included, on {machines}; runs of two threads had the machine to "
+        "start, imports included; runs of two threads had the machine to "
         "themselves, those of one thread shared it with others and could be faster. The test "
         f"accuracy is that of the weights that validation chose, on {TEST_IMAGES:,} images, and "
         "the interval is what so many images allow (Wilson).",

@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import machine
 import pandas as pd
 import pytest
 import variants
@@ -52,8 +53,30 @@ def test_the_table_holds_means_over_seeds():
     runs = pd.DataFrame([run | dict(zip(columns, seed, strict=True)) for seed in seeds])
     assert variants.variants_table(runs).splitlines()[2] == (
         "| quick | 1,234 | 5.67 M | 6 | 1 | 14 | 3 | 0.9300 ± 0.0100 | 0.9200 ± 0.0100 "
-        "| 0.9145 to 0.9252 | 0.0100 |"
+        "| 0.9145 to 0.9252 | 0.0100 | a machine |"
     )
+
+
+def test_the_table_mixes_no_machines():
+    """Their seconds differ, and where the arithmetic is native their accuracies do."""
+    run = {"variant": "quick", "threads": 1, "epochs": 6, "parameters": 1, "multiply_adds": 1}
+    run |= {"validation_accuracy": 0.9, "accuracy": 0.9, "ece": 0.01}
+    told = [("one", 0, 10.0), ("other", 0, 30.0), ("one", 1, 14.0), ("-", 2, None)]
+    columns = ["machine", "seed", "seconds"]
+    runs = pd.DataFrame([run | dict(zip(columns, row, strict=True)) for row in told])
+    rows = [line.split(" | ") for line in variants.variants_table(runs).splitlines()[2:]]
+    assert [(row[5], row[6], row[-1]) for row in rows] == [
+        ("12", "2", "one |"),
+        ("30", "1", "other |"),
+        ("-", "1", "- |"),
+    ]
+
+
+def test_processors_of_one_name_are_told_apart():
+    told = "processor : 0\ncpu family\t: 25\nmodel\t\t: {}\nmodel name\t: AMD EPYC\n\n"
+    assert machine.describe(told.format(17) * 2) == "2 cores of AMD EPYC (family 25, model 17)"
+    assert machine.describe(told.format(1)) == "1 cores of AMD EPYC (family 25, model 1)"
+    assert machine.describe("processor : 0\nBogoMIPS : 50.00\n") == ""
 
 
 def test_the_results_are_what_the_script_makes_of_the_recorded_runs():
