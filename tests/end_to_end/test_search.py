@@ -15,7 +15,7 @@ TEST_FIGURES = ("evaluate.json", "predictions.csv", "per_class.csv", "reliabilit
 @pytest.fixture
 def checkout(repository, tmp_path, monkeypatch):
     made = repository.copy(tmp_path / "checkout")
-    (made.path / "space.yaml").write_text(SPACE)
+    (made.path / "small.yaml").write_text(SPACE)
     monkeypatch.chdir(made.path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name, value in made.environment.items():
@@ -40,7 +40,7 @@ def opened():
 def test_a_search_that_was_killed_goes_on_and_reads_no_test_figure(
     checkout, opened, monkeypatch, capfd
 ):
-    words = ["search", "space.yaml", "--trials", "1", "--seeds", "1"]
+    words = ["search", "small.yaml", "--trials", "1", "--seeds", "1"]
     program = "import sys; from fashion_mnist.cli import main; sys.argv[0] = 'x'; main()"
     environment = {**os.environ, "PYTHONPATH": str(checkout.path / "src")}
     with subprocess.Popen(
@@ -55,28 +55,28 @@ def test_a_search_that_was_killed_goes_on_and_reads_no_test_figure(
     winner = out.splitlines()[-1]
     assert winner.startswith("dvc exp run -S train.epochs=1 -S train.lr=0.00")
     made = checkout.git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps/").split()
-    assert {name for name in made if name.startswith("space-")} == {
-        "space-1",
-        "space-1-seed-1",
+    assert {name for name in made if name.startswith("small-")} == {
+        "small-1",
+        "small-1-seed-1",
     }
     assert any("train.json" in word for word in opened)
     assert not [word for word in opened if any(figure in word for figure in TEST_FIGURES)]
-    assert checkout.git("status", "--short").split() == ["??", "space.yaml"]
+    assert checkout.git("status", "--short").split() == ["??", "small.yaml"]
 
 
 def test_a_bad_space_is_one_message_before_anything_runs(checkout, monkeypatch, capsys):
-    (checkout.path / "space.yaml").write_text("train.lrr: [0.1]\n")
+    (checkout.path / "small.yaml").write_text("train.lrr: [0.1]\n")
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert console.run(monkeypatch, "search", "space.yaml") == 2
+    assert console.run(monkeypatch, "search", "small.yaml") == 2
     err = capsys.readouterr().err
-    assert err.startswith("error: space.yaml: unknown key train.lrr; did you mean `lr`?")
+    assert err.startswith("error: small.yaml: unknown key train.lrr; did you mean `lr`?")
     assert err.count("\n") == 1
     assert not (checkout.path / ".search").exists()
 
 
 def test_without_a_validation_split_there_is_nothing_to_search_by(checkout, monkeypatch, capsys):
     checkout.set(prepare__validation_size=0)
-    assert console.run(monkeypatch, "search", "space.yaml") == 2
+    assert console.run(monkeypatch, "search", "small.yaml") == 2
     assert (
         "a search needs images to validate on: prepare.validation_size" in capsys.readouterr().err
     )
@@ -87,7 +87,7 @@ def test_without_optuna_the_way_to_it_is_told(checkout, monkeypatch, capsys):
     for name in ("study", "trials", "space"):
         monkeypatch.delitem(sys.modules, f"fashion_mnist.search.{name}", raising=False)
     monkeypatch.delattr("fashion_mnist.search.study", raising=False)
-    assert console.run(monkeypatch, "search", "space.yaml") == 2
+    assert console.run(monkeypatch, "search", "small.yaml") == 2
     assert 'a search needs optuna: pip install -c constraints.txt -e ".[search]"' in (
         capsys.readouterr().err
     )

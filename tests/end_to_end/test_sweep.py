@@ -1,0 +1,59 @@
+"""A sweep over several machines: several clones, a bare Git repository and a folder as remote."""
+
+import json
+import os
+import signal
+import subprocess
+
+import console
+import pytest
+
+LIST = "-S train.seed=1 -S train.epochs=200\n-S train.seed=2 -S train.epochs=200\n"
+
+
+@pytest.mark.slow
+def test_a_sweep_of_which_one_job_was_killed_and_run_again(
+    repository, tmp_path, monkeypatch, capsys
+):
+    home = repository.copy(tmp_path / "home")
+    home.dvc("remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    home.commit("a remote for data")
+    home.git("clone", "-q", "--bare", ".", str(tmp_path / "git"))
+    home.git("remote", "add", "origin", str(tmp_path / "git"))
+    (tmp_path / "lr.txt").write_text(LIST)
+    words = [str(home.path / "scripts/sweep"), str(tmp_path / "git"), str(tmp_path / "lr.txt")]
+    environment = {**home.environment, "SWEEP": str(tmp_path / "sweep")}
+
+    def job(line):
+        return subprocess.Popen(
+            words,
+            env={**environment, "SLURM_ARRAY_TASK_ID": line},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    with job("1") as first:
+        assert any(text.startswith("epoch 3/200") for text in first.stdout)
+        os.killpg(first.pid, signal.SIGKILL)
+    with job("1") as first, job("2") as second:
+        printed = [one.stdout.read() for one in (first, second)]
+    print(*printed)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "taking up the run after epoch" in printed[0]
+    with job("2") as again:  # as a queue may do with what was over already
+        assert "epoch" not in again.stdout.read()
+    assert again.returncode == 0
+
+    home.git("fetch", "-q", "origin", "refs/exps/*:refs/exps/*")
+    monkeypatch.chdir(home.path)
+    capsys.readouterr()
+    assert console.run(monkeypatch, "summarize", "--json") == 0
+    variants = json.loads(capsys.readouterr().out)
+    (found,) = [variant["runs"] for variant in variants if not variant["baseline"]]
+    assert found == {"lr-1": 1, "lr-2": 2}
+    home.dvc("exp", "pull", "origin", "lr-1")  # with its weights, from the folder
+    home.dvc("exp", "apply", "lr-1")
+    weights = "checkpoints/best.safetensors"
+    assert home.read(weights) == (tmp_path / "sweep/lr-1" / weights).read_bytes()
