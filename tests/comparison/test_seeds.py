@@ -91,8 +91,9 @@ def test_old_and_new_exchanged():
 
 def test_seeds_that_agree_by_chance_are_no_certainty():
     same = np.array([[1.0] * 90 + [0] * 10, [0] * 10 + [1] * 90])
-    found = difference(same, np.roll(same, 20, axis=1))
+    found = difference(same, np.roll(same, 5, axis=1))
     assert found.value == 0
+    assert found.images == 0
     assert found.low < 0 < found.high
 
 
@@ -111,5 +112,6 @@ def test_seeds_needed():
     few, many = (seeds_needed(study(0.0, (k * 0.001) ** 2), 0.002) for k in (4, 8))
     assert 3.5 * few < many <= 4 * few
     assert many == pytest.approx(((1.96 + 0.84) * 4) ** 2, abs=3)  # as for a normal quantile
+    assert seeds_needed(study(0.0, 0.002**2), 0.002) == 9  # 8 by the normal quantile
     assert seeds_needed(study(0.0, 1e-12), 0.002) == 2
     assert seeds_needed(study(0.001**2, 1e-12), 0.002) is None  # 2.8 standard errors are 0.0028
