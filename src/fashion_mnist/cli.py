@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +16,9 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 MUST_RUN = 3
 """The status of `current` where the results are others; 1 is a defect, 2 a user's mistake."""
 
+UNKNOWN = 3
+"""The status of `verify` where neither equal nor other bytes could be shown."""
+
 
 def main() -> None:
     """Run one subcommand; exit codes as those of the stages."""
@@ -23,6 +27,7 @@ def main() -> None:
     command = commands.add_parser("show", help="the results of the last run in the workspace")
     command.set_defaults(run=show)
     _add_current(commands)
+    _add_verify(commands)
     _add_compare(commands)
     _add_summarize(commands)
     _add_search(commands)
@@ -47,6 +52,20 @@ def _add_current(commands: Commands) -> None:
         f"Status: 0, all is recorded; {MUST_RUN}, the pipeline must run, with the reasons.",
     )
     command.set_defaults(run=current)
+
+
+def _add_verify(commands: Commands) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="whether a commit's results can be rebuilt here to the byte",
+        description="Run a commit's pipeline from nothing in a temporary copy; compare the bytes. "
+        f"Status: 0, all are the same; 1, some are others; {UNKNOWN}, it could not be shown.",
+    )
+    command.add_argument("revision", metavar="REV", nargs="?", default="HEAD", help="default: HEAD")
+    command.add_argument(
+        "--minutes", type=float, default=60.0, help="to wait for it at most; default: 60"
+    )
+    command.set_defaults(run=verify)
 
 
 def _add_compare(commands: Commands) -> None:
@@ -143,10 +162,11 @@ def _add_formats(command: argparse.ArgumentParser) -> None:
 
 
 def show(_: argparse.Namespace) -> None:
-    """Print validation and test accuracy, and where the plots are."""
-    from fashion_mnist.comparison import recorded, results, revisions
+    """Print validation and test accuracy, where the plots are, and whether all is as committed."""
+    from fashion_mnist.comparison import recorded, reproduction, results, revisions
 
-    workspace = revisions.resolve(revisions.WORKSPACE, revisions.find_root())
+    root = revisions.find_root()
+    workspace = revisions.resolve(revisions.WORKSPACE, root)
     recorded.check_whole(workspace)
     figures = results.read_metrics(workspace)
     if "validation_accuracy" in figures:
@@ -157,6 +177,8 @@ def show(_: argparse.Namespace) -> None:
         f"{figures['accuracy_low']:.4f} to {figures['accuracy_high']:.4f}"
     )
     print("plots                plots/, or `dvc plots show` for a page of all")
+    with suppress(UserError):  # no Git, or no commit yet
+        print(reproduction.beside_commit(workspace, revisions.resolve("HEAD", root)))
 
 
 def current(_: argparse.Namespace) -> None:
@@ -167,6 +189,16 @@ def current(_: argparse.Namespace) -> None:
         print("\n".join(reasons))
         sys.exit(MUST_RUN)
     print("the results are those of the present code, parameters and data")
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Print in one sentence whether a commit's results were rebuilt to the byte."""
+    from fashion_mnist.comparison import reproduction, revisions
+
+    revision = revisions.resolve(arguments.revision, revisions.find_root())
+    found = reproduction.rebuild(revision, arguments.minutes)
+    print(found.sentence)
+    sys.exit({"same": 0, "other": 1, "unknown": UNKNOWN}[found.outcome])
 
 
 def compare(arguments: argparse.Namespace) -> None:

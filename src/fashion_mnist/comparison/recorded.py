@@ -38,9 +38,7 @@ def fault(revision: Revision, kinds: Sequence[str] = KINDS) -> str:
         UserError: Git cannot read the revision.
     """
     try:
-        flow, lock = (_stages(revision, path) for path in (FLOW, LOCK))
-        entries = [e for stage in flow.values() for kind in kinds for e in stage.get(kind, [])]
-        paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+        paths, lock = result_paths(revision, kinds), read_stages(revision, LOCK)
         md5s = {out["path"]: out["md5"] for s in lock.values() for out in s.get("outs", [])}
         found = [said for path in paths if (said := _fault(revision, path, md5s.get(path)))]
     except ValueError as reason:
@@ -65,7 +63,23 @@ def check_whole(revision: Revision, kinds: Sequence[str] = KINDS) -> None:
         raise UserError(found)
 
 
-def _stages(revision: Revision, path: str) -> dict[str, Any]:
+def result_paths(revision: Revision, kinds: Sequence[str] = KINDS) -> list[str]:
+    """The files of metrics and plots that a revision's dvc.yaml declares, in its order.
+
+    Raises:
+        UserError: dvc.yaml is missing or cannot be read.
+    """
+    stages = read_stages(revision, FLOW).values()
+    entries = [entry for stage in stages for kind in kinds for entry in stage.get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def read_stages(revision: Revision, path: str) -> dict[str, Any]:
+    """The stages of a revision's dvc.yaml or dvc.lock, by name.
+
+    Raises:
+        UserError: the file is missing or cannot be read.
+    """
     content = revision.read(path)
     if content is None:
         raise ValueError(f"{path} is missing")

@@ -31,12 +31,17 @@ def use(name: str, threads: int, arithmetic: str) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    device = _resolve(name)
+    device = resolve(name)
     kernels.use(arithmetic, device)
     return device
 
 
-def _resolve(name: str) -> torch.device:
+def resolve(name: str) -> torch.device:
+    """The device of a name: "auto" is an accelerator where there is one, else the CPU.
+
+    Raises:
+        UserError: the device is not there; the message lists those that are.
+    """
     present = available()
     if name == "auto":
         return torch.device(present[-1].partition(":")[0])
