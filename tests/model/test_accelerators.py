@@ -54,12 +54,38 @@ def test_it_learns_and_repeats_itself(name, device, tmp_path):
     assert {tensor.device.type for tensor in runs[0].best.values()} == {"cpu"}
 
 
-def test_a_run_that_was_taken_up_ends_with_the_same_bits(device):
-    straight = trainer("plain", device)
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "onecycle", "label_smoothing": 0.1},
+        {"optimizer": "sgd", "lr": 0.05, "pruning": 0.0},
+        {"precision": "bfloat16", "arithmetic": "native", "batch_size": 64},
+    ],
+    ids=["adam", "adamw", "sgd", "bfloat16"],
+)
+def test_a_recorded_step_is_the_called_one(name, changes, device):
+    """Bit for bit, dropout and its random numbers included."""
+    recorded, called = trainer(name, device, **changes), trainer(name, device, **changes)
+    if recorded.step.record is None:
+        pytest.skip("nothing is recorded on this device")
+    called.step.record = lambda work: work
+    for made in (recorded, called):
+        list(made.epochs())
+    assert recorded.history == called.history
+    for name, tensor in called.weights().items():
+        assert torch.equal(tensor, recorded.weights()[name]), name
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_run_that_was_taken_up_ends_with_the_same_bits(optimizer, device):
+    changes = {"optimizer": optimizer, "schedule": "onecycle"}
+    straight = trainer("plain", device, **changes)
     list(straight.epochs())
-    broken = trainer("plain", device)
+    broken = trainer("plain", device, **changes)
     next(broken.epochs())
-    again = trainer("plain", device)
+    again = trainer("plain", device, **changes)
     again.load_state_dict(broken.state_dict())
     list(again.epochs())
     for name, tensor in straight.weights().items():
@@ -68,13 +94,13 @@ def test_a_run_that_was_taken_up_ends_with_the_same_bits(device):
 
 def test_nothing_crosses_the_bus_in_an_epoch(device):
     """The data lie on the device, and no batch waits for the host."""
-    made = trainer("plain", device)
+    made = trainer("plain", device, pruning=0.0)
     next(made.epochs())
     assert made.batches.images.device == next(made.network.parameters()).device
     assert made.batches.images.device.type == device.partition(":")[0]
     with no_synchronisation(device):
-        batches = list(made.batches.epoch(2))
-        logits = [made.network(images) for images, _, _ in batches]
+        batches = made.batches.epoch(2)
+        logits = [made.step(images, labels, None, 0.001) for images, labels, _ in batches]
     assert len(torch.cat(logits)) == len(TRAINING.labels)
 
 

@@ -11,6 +11,7 @@ from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import generator
 
 BLOCK = 1024  # images that are augmented at a time: few large operations, and still in the cache
+ACCELERATOR_BLOCK = 16 * BLOCK  # there each operation costs its call, whatever its size
 
 
 class Batches:
@@ -52,7 +53,8 @@ class Batches:
             order = order[chosen[order]]
         mirrored = draw_mirrored(count, settings.augment, settings.seed, epoch, device)
         source = generator(settings.seed, "augmentation", epoch, device)
-        size = max(1, BLOCK // settings.batch_size) * settings.batch_size
+        block = BLOCK if device.type == "cpu" else ACCELERATOR_BLOCK
+        size = max(1, block // settings.batch_size) * settings.batch_size
         for index in order.split(size):
             images = augment(
                 self.images[index], settings.augment, self.black, source, mirrored[index]

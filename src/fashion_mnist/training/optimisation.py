@@ -19,7 +19,8 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    fused = parameters[0].device.type in FUSED
+    device = parameters[0].device.type
+    fused = device in FUSED
     if settings.optimizer == "sgd":
         return optim.SGD(
             groups,
@@ -29,7 +30,13 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
             fused=fused,
         )
     kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[settings.optimizer]
-    return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=fused)
+    return kind(
+        groups,
+        lr=settings.lr,
+        betas=(settings.momentum, 0.999),
+        fused=fused,
+        capturable=device == "cuda",  # the count of steps stays on the device
+    )
 
 
 def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:

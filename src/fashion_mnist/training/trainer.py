@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.pipeline.errors import UserError
@@ -18,6 +17,7 @@ from fashion_mnist.training.optimisation import learning_rate, make_optimizer
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
+from fashion_mnist.training.step import Step, cuda_graph
 
 COLUMNS = (
     "epoch",
@@ -57,14 +57,10 @@ class Trainer:
     ) -> None:
         self.settings = settings
         self.network = network.to(device)
-        self.averaged = (
-            AveragedModel(
-                self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True
-            )
-            if settings.ema
-            else None
-        )
+        self.averaged = AveragedModel(self.network, use_buffers=True) if settings.ema else None
         self.optimizer = make_optimizer(self.network, settings)
+        record = cuda_graph if device.type == "cuda" else None
+        self.step = Step(self.network, self.averaged, self.optimizer, settings, record)
         self.batches = Batches(training, settings, device)
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels)
@@ -106,48 +102,34 @@ class Trainer:
 
     def _train(self, epoch: int) -> Row:
         """One epoch. No step copies from the device, and nothing is measured until it is over."""
-        settings, network, optimizer = self.settings, self.network, self.optimizer
-        device = self.batches.images.device
+        settings = self.settings
         weights = sample_weights(self.losses, settings, epoch)
-        weights = None if weights is None else weights.to(device)
+        weights = None if weights is None else weights.to(self.batches.images.device)
         chosen = None if weights is None else weights > 0
         # The schedule goes by the share of the epoch that is over, however many samples it has
         steps = len(self.batches)
         here = steps if chosen is None else -(-int(chosen.sum()) // settings.batch_size)
         outputs, seen = [], []
         torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
-        network.train()
+        self.network.train()
         for batch, (images, labels, index) in enumerate(self.batches.epoch(epoch, chosen)):
             lr = learning_rate((epoch - 1) * steps + batch * steps / here, steps, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            with self._precision(device):
-                logits = network(images)
-                loss = self._loss(logits, labels, None if weights is None else weights[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if self.averaged is not None:
-                self.averaged.update_parameters(network)
-            outputs.append(logits.detach())
+            outputs.append(
+                self.step(images, labels, None if weights is None else weights[index], lr)
+            )
             seen.append(index)
         order = torch.cat(seen)
-        counts = torch.ones(len(order)) if weights is None else weights[order].cpu()
+        counts = torch.ones(len(order)) if weights is None else weights[order]
         return {**self._measure(epoch, torch.cat(outputs), order, counts), "lr": lr}
-
-    def _loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-        smoothing = self.settings.label_smoothing
-        if weights is None:
-            return cross_entropy(logits, labels, label_smoothing=smoothing)
-        losses = cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-        return (weights * losses).mean()
 
     def _measure(self, epoch: int, logits: Tensor, order: Tensor, counts: Tensor) -> Row:
         """Loss and accuracy of an epoch's samples, of which each counts for `counts`.
 
-        On the CPU: some accelerators have no float64. Without smoothing, as in validation.
+        Not on every accelerator: some have no float64. Without smoothing, as in validation.
         """
-        logits, labels = logits.cpu().double(), self.batches.labels[order].cpu()
+        device = logits.device if logits.is_cuda else torch.device("cpu")
+        labels, counts = self.batches.labels[order].to(device), counts.to(device).double()
+        logits = logits.to(device).double()
         losses = cross_entropy(logits, labels, reduction="none")
         if not (finite := losses.isfinite()).all():
             batch = int((~finite).to(torch.uint8).argmax()) // self.settings.batch_size + 1
@@ -155,17 +137,12 @@ class Trainer:
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
-        self.losses[order.cpu()] = losses.float()
-        counts, right = counts.double(), logits.argmax(1) == labels
+        self.losses[order.cpu()] = losses.float().cpu()
+        right = logits.argmax(1) == labels
         return {
             "train_loss": float((losses * counts).sum() / counts.sum()),
             "train_accuracy": float(counts[right].sum() / counts.sum()),
         }
-
-    def _precision(self, device: torch.device) -> AbstractContextManager[object]:
-        if self.settings.precision == "float32":
-            return nullcontext()
-        return torch.autocast(device.type, dtype=torch.bfloat16)
 
     def _validate(self) -> Row:
         labels = self.validation_labels
@@ -197,6 +174,7 @@ class Trainer:
         if self.averaged is not None:
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.step.forget()
         self.losses = state["losses"]
         self.history = state["history"]
         self.best = state["best"]

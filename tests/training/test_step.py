@@ -1,0 +1,131 @@
+"""A recorded step does what the plain one does; CUDA's graphs: model/test_accelerators.py."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from small import split, train_settings
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fashion_mnist.model.networks import build
+from fashion_mnist.training.step import Step
+from fashion_mnist.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+TRAINING, VALIDATION = split(70), split(20, 1)  # four batches of 16 and one of 6
+AUGMENT = {"rotation": 10.0, "flip": True, "crop_padding": 2, "erasing": 0.3}
+RATE = 2.0**-8  # the same number in the device's float32
+
+
+class Recorder:
+    """In place of a graph: replays by calling again, on the tensors that were recorded."""
+
+    def __init__(self):
+        self.recordings = self.replays = 0
+
+    def __call__(self, work):
+        self.recordings += 1
+
+        def replay():
+            self.replays += 1
+            return work()
+
+        return replay
+
+
+def trainer(record=None, **changes):
+    settings = train_settings(**{"lr": RATE, "epochs": 4, **changes})
+    network = build("plain", 0.25, dropout=0.2, seed=1)
+    made = Trainer(network, TRAINING, VALIDATION, settings, CPU)
+    made.step = Step(network, made.averaged, made.optimizer, settings, record)
+    return made
+
+
+def assert_same(first, second):
+    assert first.history == second.history
+    assert torch.equal(first.losses, second.losses)
+    states = [made.network.state_dict() | made.weights() for made in (first, second)]
+    for name, tensor in states[0].items():
+        assert torch.equal(tensor, states[1][name]), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam", "epochs": 2},
+        {"optimizer": "adam", "pruning": 0.5, "label_smoothing": 0.1},
+        {"optimizer": "adamw", "ema": 0.9, "augment": AUGMENT, "pruning": 0.5},
+        {"optimizer": "sgd", "ema": 0.9, "epochs": 2},
+        {"batch_size": 14},
+        {"batch_size": 100},
+        {"precision": "bfloat16", "arithmetic": "native", "epochs": 2},
+    ],
+    ids=lambda changes: "-".join(map(str, changes)),
+)
+def test_a_recorded_step_is_the_plain_one(changes):
+    """Bit for bit: fixed tensors, the last batch, weights of samples, the average, the rate."""
+    plain, recorded = trainer(**changes), trainer(Recorder(), **changes)
+    for made in (plain, recorded):
+        list(made.epochs())
+    assert_same(plain, recorded)
+
+
+def test_full_batches_are_replayed_and_the_last_one_is_called():
+    record = Recorder()
+    list(trainer(record).epochs())
+    assert (record.recordings, record.replays) == (1, 4 * 4 - 1)
+
+
+def test_batches_with_and_without_weights_are_recorded_apart():
+    """The last eighth of the epochs weighs nothing."""
+    record = Recorder()
+    list(trainer(record, pruning=0.5, epochs=8).epochs())
+    assert record.recordings == 2
+
+
+def test_nothing_is_recorded_that_only_the_first_step_does():
+    """A graph keeps the way that was taken: the first average is a copy, the others are not."""
+    record, counts = Recorder(), []
+    made = trainer(
+        lambda work: (counts.append(int(made.averaged.n_averaged)), record(work))[1], ema=0.9
+    )
+    list(made.epochs())
+    assert counts == [1]
+
+
+def test_a_recording_reads_the_rate_where_the_schedule_puts_it():
+    """A number would be what it was when the recording was made."""
+    made, seen = trainer(Recorder(), schedule="onecycle", epochs=2), []
+    step = made.step._work
+    made.step._work = lambda *batch: (seen.append(made.optimizer.param_groups), step(*batch))[1]
+    list(made.epochs())
+    assert {id(group["lr"]) for groups in seen for group in groups} == {id(made.step.rate)}
+    assert float(made.step.rate) == pytest.approx(made.history[-1]["lr"], rel=1e-6)
+
+
+def test_what_is_loaded_is_recorded_anew():
+    """Loading replaces the optimiser's tensors."""
+    record = Recorder()
+    made, straight = trainer(record, ema=0.9), trainer(ema=0.9)
+    epochs = made.epochs()
+    next(epochs)
+    state = deepcopy(made.state_dict())
+    next(epochs)
+    made.load_state_dict(state)
+    list(made.epochs())
+    list(straight.epochs())
+    assert record.recordings == 2
+    assert_same(straight, made)
+
+
+def test_the_average_is_torchs():
+    settings = train_settings(ema=0.9)
+    network = build("plain", 0.25)
+    ours = AveragedModel(network, use_buffers=True)
+    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    step = Step(network, ours, torch.optim.SGD(network.parameters(), 0.1), settings)
+    for batch in torch.from_numpy(TRAINING.images).split(10):
+        step(batch, torch.arange(10), None, 0.1)
+        theirs.update_parameters(network)
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(tensor, theirs.state_dict()[name]), name
