@@ -1,8 +1,9 @@
 # `make help` lists the targets. Each sets up .venv first, where that is not up to date.
 
 PYTHON ?= python3
-# For a PyTorch without CUDA: make install PIP_INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-PIP_INSTALL_ARGS ?=
+# A PyTorch without CUDA, which saves gigabytes: make install CPU=1
+CPU ?=
+PIP_INSTALL_ARGS ?= $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 # Of `make variants`: which of recipes/, on how many CPU threads each, how many at a time.
 VARIANTS ?= quick balanced best
@@ -19,18 +20,18 @@ record = python benchmarks/$(1).py > benchmarks/.$(1).tmp && \
   mv benchmarks/.$(1).tmp benchmarks/$(1).txt && cat benchmarks/$(1).txt
 
 .PHONY: help install repro results test test-slow kills bench accuracy variants table overheads \
-  pictures lint format
+  pictures docs lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
 
-install: .venv/installed ## make .venv with the tested versions of everything
+install: .venv/installed ## make .venv with the tested versions of everything; CPU=1: no CUDA
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,export,search,tensorboard]'
+	$(BIN)/python -m pip install --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,export,search,tensorboard]'
 	@touch $@
 
 repro: install ## from the data set's files to a tested network: run the stages that have changed
@@ -77,6 +78,9 @@ overheads: install ## time what users wait for beside the training; nothing else
 pictures: install ## draw the pictures of the README from the results in the workspace
 	$(VENV) fashion-mnist draw docs/pictures
 	cd docs/pictures && rm accuracy.png history.png reliability.png
+
+docs: install ## write docs/parameters.md from the schemas and params.yaml
+	python docs/parameters.py
 
 lint: install ## check style, formatting and types
 	$(VENV) ruff check .

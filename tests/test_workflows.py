@@ -84,8 +84,16 @@ def test_tests_run_once_for_each_push():
     assert set(workflow[True]) == {"push", "pull_request"}
     (job,) = workflow["jobs"].values()
     assert job["if"].endswith("github.event.pull_request.head.repo.full_name != github.repository")
-    commands = [step["run"].split(" PIP")[0] for step in job["steps"] if "run" in step]
-    assert commands == ["make install", "npm ci --prefix tests", "make lint", "make test"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == ["make install CPU=1", "npm ci --prefix tests", "make lint", "make test"]
+
+
+def test_the_tests_run_on_each_python_that_torch_has_wheels_for():
+    (job,) = workflow_runner.load("test.yml")["jobs"].values()
+    lowest, *_ = job["strategy"]["matrix"]["python-version"]
+    assert f'requires-python = ">={lowest}"' in (PROJECT / "pyproject.toml").read_text()
+    version = using("test.yml", "actions/setup-python")["with"]["python-version"]
+    assert version == "${{ matrix.python-version }}"
 
 
 def test_make_has_the_targets_that_ci_names():

@@ -1,0 +1,14 @@
+# docker build -t fashion-mnist . && docker run --rm -it fashion-mnist make repro
+FROM python:3.13-slim AS base
+# Debian's mirrors keep only the newest version of a package: a pinned one could not be found.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends git make \
+ && rm -rf /var/lib/apt/lists/*
+
+FROM base
+WORKDIR /fashion-mnist
+COPY . .
+RUN make install CPU=1
+ENV PATH="/fashion-mnist/.venv/bin:$PATH"
+CMD ["bash"]
