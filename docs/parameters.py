@@ -23,8 +23,8 @@ PAGE = ROOT / "docs/parameters.md"
 HEAD = """# Parameters
 
 Written by `make docs` from the schemas, from `params.yaml` and its comments, and from `dvc.yaml`;
-not to be edited. A default is the committed value. `dvc exp run -S KEY=VALUE` changes one for a run,
-an editor changes it for good. After any change the stage `check` reads the whole file first."""
+not to be edited. A default is the committed value. `dvc exp run -S KEY=VALUE` changes one for a
+run, an editor for good. After any change the stage `check` reads the whole file first."""
 
 
 def page() -> str:
