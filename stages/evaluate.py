@@ -48,7 +48,7 @@ def main() -> None:
                 metrics.reliability_rows(made, settings.calibration_bins),
             ),
             Path("plots/misclassified.png"): figures.misclassified_png(
-                test.pixels, test.labels, made.predicted, test.classes
+                test.pixels, test.labels, made.predicted, made.confidence, test.classes
             ),
         }
     )

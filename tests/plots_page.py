@@ -12,6 +12,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+WIDTH = 1400
+"""Of the window, in pixels: a laptop's."""
+
 MODULES = Path(__file__).parent / "node_modules"
 CDN = "https://cdn.jsdelivr.net/npm/"
 FLAGS = (
@@ -26,7 +29,7 @@ FLAGS = (
     "--virtual-time-budget=30000",
 )
 # Vega's own picture is a canvas; as SVG its marks are in the document, where a test can count them.
-# What goes to console.error, or is thrown, is kept in the document too.
+# What goes to console.error, or is thrown, is kept in the document too, and where pictures end.
 PROBE = """
 <script>
   const problems = [];
@@ -37,6 +40,11 @@ PROBE = """
   console.error = note;
   addEventListener("error", event => note(event.message || event.target.src), true);
   addEventListener("unhandledrejection", event => note(event.reason));
+  setInterval(() => {
+    const shown = [...document.querySelectorAll("svg, img")];
+    const ends = shown.map(element => element.getBoundingClientRect().right);
+    document.documentElement.dataset.right = Math.ceil(Math.max(0, ...ends));
+  }, 1000);
 </script>
 """
 AS_SVG = """
@@ -62,11 +70,13 @@ class Page:
         problems: errors on its console.
         plots: the SVG of each Vega plot, by the id of its element.
         images: the sources of its pictures.
+        right: where the picture that reaches farthest to the right ends, in pixels.
     """
 
     problems: list[str]
     plots: dict[str, str]
     images: list[str]
+    right: int
 
 
 def prepare(page: Path) -> None:
@@ -109,7 +119,7 @@ def look(folder: Path, profile: Path, screenshot: Path | None = None) -> Page:
     """Open index.html of a folder; with a path also paint it into a PNG."""
     prepare(folder / "index.html")
     with served(folder) as url:
-        command = [browser(), *FLAGS, f"--user-data-dir={profile}", "--window-size=1500,3600"]
+        command = [browser(), *FLAGS, f"--user-data-dir={profile}", f"--window-size={WIDTH},3600"]
         wanted = ["--dump-dom"] + ([f"--screenshot={screenshot}"] if screenshot else [])
         dom = subprocess.run(
             [*command, *wanted, f"{url}/index.html"],
@@ -124,4 +134,5 @@ def look(folder: Path, profile: Path, screenshot: Path | None = None) -> Page:
         problems=json.loads(problems[1].replace("&quot;", '"')) if problems else [],
         plots=dict(plots),
         images=re.findall(r'<img[^>]*src="([^"]+)"', dom),
+        right=int(re.search(r'<html[^>]* data-right="(\d+)"', dom)[1]),
     )

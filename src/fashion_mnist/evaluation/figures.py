@@ -11,11 +11,13 @@ import numpy as np
 os.environ.pop("MPLBACKEND", None)
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 GAP = 2  # pixels between cells
+CAPTION = 9  # pixels below each image
 MOST = 20  # classes that are shown: more could not be told apart
 LONGEST = 24  # characters of a name
 
@@ -30,51 +32,72 @@ def matplotlibs_defaults() -> Iterator[None]:
 
 @matplotlibs_defaults()
 def misclassified_png(
-    images: np.ndarray, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
+    images: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    confidence: np.ndarray,
+    classes: Sequence[str],
 ) -> bytes:
     """A grid of garments that were taken for others, one cell for each pair of classes.
 
-    The row is the true class, the column the predicted one; a cell shows the first such sample of
-    the split and stays dark where there is none. A cell's place never changes, so that two
-    revisions can be laid over each other. Of more than `MOST` classes the first are shown.
+    The row is the true class, the column the predicted one; a cell shows the sample with the
+    highest confidence (of equals the first of the split), how many there are, and that confidence.
+    It stays empty where there is none; the diagonal, grey, tells how many are right. A cell's place
+    never changes, so that two revisions can be laid beside each other. Of more than `MOST` classes
+    the first are shown.
 
     Args:
         images: N×28×28, 0 (black) to 1.
         labels: true classes, N.
         predicted: predicted classes, N.
+        confidence: the probability of the predicted class, N.
         classes: their names, in label order.
 
     Returns:
         A PNG, the same bytes for the same input.
     """
     size, count = images.shape[-1], min(len(classes), MOST)
-    step = size + GAP
-    grid = np.full((count * step - GAP,) * 2, np.nan)
+    height, width = size + CAPTION + GAP, size + GAP
+    # 644 pixels: two of them stand side by side on a page of 1,400
+    figure = Figure(figsize=(6.44, 7.6), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    grid = np.full((count * height, count * width), np.nan)
     for actual in range(count):
         for other in range(count):
             found = np.flatnonzero((labels == actual) & (predicted == other))
-            if actual != other and len(found):
-                row, column = actual * step, other * step
-                grid[row : row + size, column : column + size] = images[found[0]]
-    figure = Figure(figsize=(8, 8), dpi=100, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_facecolor("#dfe5ec")
+            row, column = actual * height, other * width
+            if actual == other:
+                grid[row : row + height - GAP, column : column + size] = 0.9
+                _write(axes, column + size / 2, row + height / 2, f"{len(found)}\nright")
+            elif len(found):
+                shown = found[confidence[found].argmax()]
+                grid[row : row + size, column : column + size] = images[shown]
+                text = f"{len(found)} · {confidence[shown]:.0%}"
+                _write(axes, column + size / 2, row + size + CAPTION / 2, text)
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    centres = np.arange(count) * step + size / 2
+    across, down = (np.arange(count) * step + size / 2 for step in (width, height))
     names = [shortened(name) for name in classes[:count]]
-    axes.set_xticks(centres, names, rotation=45, ha="right", parse_math=False)
-    axes.set_yticks(centres, names, parse_math=False)
+    axes.set_xticks(across, names, rotation=45, ha="right", fontsize=8, parse_math=False)
+    axes.set_yticks(down, names, fontsize=8, parse_math=False)
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.set_xlabel("Predicted class")
-    axes.set_ylabel("True class")
-    axes.set_title("Misclassified test images: the first of each kind")
+    axes.set_xlabel("Predicted class", fontsize=9)
+    axes.set_ylabel("True class", fontsize=9)
+    axes.set_title(
+        "Misclassified test images: of each pair the most confident one,\n"
+        "how many there are · its confidence",
+        fontsize=10,
+    )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     buffer = io.BytesIO()
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("L").save(buffer, "png")
     return buffer.getvalue()
+
+
+def _write(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.text(x, y, text, ha="center", va="center", fontsize=6)
 
 
 def shortened(name: str) -> str:
