@@ -75,12 +75,13 @@ table: install ## record what `make variants` has run, and write benchmarks/RESU
 overheads: install ## time what users wait for beside the training; nothing else should run
 	$(VENV) python benchmarks/overheads.py
 
-pictures: install ## draw the pictures of the README from the results in the workspace
+pictures: install ## draw the pictures of the README from the results and the recorded runs
 	$(VENV) fashion-mnist draw docs/pictures
 	cd docs/pictures && rm accuracy.png history.png reliability.png
+	$(VENV) python benchmarks/pictures.py
 
 docs: install ## write docs/parameters.md from the schemas and params.yaml
-	python docs/parameters.py
+	$(VENV) python docs/parameters.py
 
 lint: install ## check style, formatting and types
 	$(VENV) ruff check .

@@ -2,6 +2,9 @@
 
 import accuracy
 import numpy as np
+import pandas as pd
+import pictures
+import pytest
 import time_to_accuracy
 import torch
 from original import Images
@@ -71,3 +74,17 @@ def test_the_clock_stands_still_while_the_test_images_are_classified(monkeypatch
     monkeypatch.setattr(time_to_accuracy, "accuracy", lambda *_: tick(1000, 0.5))
     points = time_to_accuracy.curve(MODEL, train_settings(), [split(10)] * 3, CPU)
     assert points == [(n, 0.5) for n in (7, 14, 21)]
+
+
+def test_the_picture_of_the_variants_holds_means_medians_and_spreads():
+    run = {"variant": "quick", "threads": 2, "multiply_adds": 1000}
+    seeds = [(10.0, 0.90), (30.0, 0.92), (14.0, 0.94)]
+    rows = [run | {"seconds": seconds, "accuracy": accuracy} for seconds, accuracy in seeds]
+    rows.append({**run, "threads": 1, "seconds": None, "accuracy": 0.8})
+    several, single = pictures.points(pd.DataFrame(rows)).to_dict("records")
+    assert (several["seconds"], several["multiply_adds"], several["seeds"]) == (14, 1000, 3)
+    assert several["accuracy"] == pytest.approx(0.92)
+    assert several["spread"] == pytest.approx(0.02)
+    assert pd.isna(single["seconds"])
+    assert pd.isna(single["spread"])
+    assert pictures.png(pd.DataFrame(rows))[:4] == b"\x89PNG"
