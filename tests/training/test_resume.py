@@ -257,6 +257,16 @@ def test_a_fresh_start_says_why_in_one_line(tmp_path, capsys, other, reason):
     assert ResumeFile(tmp_path, other).load() == {"a": 1}
 
 
+def test_a_run_beside_a_finished_one_says_nothing(tmp_path, capsys, monkeypatch):
+    """Its state waits for DVC to record it, and nobody expects another run to take it up."""
+    monkeypatch.setenv("DVC_STAGE", "train")
+    done = ResumeFile(tmp_path, "p-d-c")
+    done.save({"a": 1})
+    done.finish(b"weights")
+    assert ResumeFile(tmp_path, "q-d-c").load() is None
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_first_run_says_nothing(tmp_path, capsys):
     assert ResumeFile(tmp_path / "none", "p-d-c").load() is None
     assert capsys.readouterr() == ("", "")

@@ -110,7 +110,8 @@ class ResumeFile:
                     other.unlink()
 
     def _say_why(self) -> None:
-        names = [p.name.split(".")[0].split("-") for p in self.path.parent.glob("*.pt")]
+        # Only a run that was interrupted is one that somebody may expect to go on.
+        names = [p.stem.split("-") for p in self.path.parent.glob("*.pt") if "." not in p.stem]
         others = [name for name in names if len(name) == len(PARTS)]
         if not others:
             return
