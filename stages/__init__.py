@@ -9,9 +9,29 @@ here on it ends when the DVC that started it does.
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("numpy", "psutil", "pydantic", "ruamel.yaml", "safetensors", "torch")
+"""What a stage imports, and what another Python than the environment's is likely to lack."""
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of ruamel.yaml, where there is no ruamel
+        return False
+
+
+if missing := [package for package in NEEDED if not _is_there(package)]:
+    # DVC says `python`, and the shell finds the first one on the path.
+    print(
+        f"error: {sys.executable} lacks {', '.join(missing)}; activate the environment first "
+        "(. .venv/bin/activate), which `make install` makes",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 sys.path.insert(0, str(ROOT / "src"))
 os.chdir(ROOT)
