@@ -1,9 +1,12 @@
 """The console script itself."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 
+import console
 import results_repository
 from results_repository import PROJECT
 
@@ -25,3 +28,20 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_is_that_of_the_project(monkeypatch, capsys):
+    assert console.run(monkeypatch, "--version") == 0
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out == f"fashion-mnist {project['version']}\n"
+
+
+def test_the_help_of_each_command_says_what_it_prints(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert console.run(monkeypatch, "--help") == 0
+    names = re.findall(r"^    ([a-z]+)\b", capsys.readouterr().out, re.MULTILINE)
+    assert len(names) >= 5
+    for name in names:
+        assert console.run(monkeypatch, name, "--help") == 0
+        description, _, _ = capsys.readouterr().out.partition("options:")
+        assert re.search("[Pp]rints? ", " ".join(description.split())), name

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,8 +24,14 @@ UNKNOWN = 3
 def main() -> None:
     """Run one subcommand; exit codes as those of the stages."""
     parser = argparse.ArgumentParser(prog="fashion-mnist", description=__doc__)
+    installed = version("fashion-mnist")
+    parser.add_argument("--version", action="version", version=f"fashion-mnist {installed}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("show", help="the results of the last run in the workspace")
+    command = commands.add_parser(
+        "show",
+        help="the results of the last run in the workspace",
+        description="Print validation and test accuracy of the workspace, and where the plots are.",
+    )
     command.set_defaults(run=show)
     _add_current(commands)
     _add_verify(commands)
@@ -48,7 +55,7 @@ def _add_current(commands: Commands) -> None:
     command = commands.add_parser(
         "current",
         help="whether the results are those of the present code, parameters and data",
-        description="Hold dvc.lock against what lies here. "
+        description="Hold dvc.lock against what lies here and print what has changed. "
         f"Status: 0, all is recorded; {MUST_RUN}, the pipeline must run, with the reasons.",
     )
     command.set_defaults(run=current)
@@ -72,7 +79,8 @@ def _add_compare(commands: Commands) -> None:
     command = commands.add_parser(
         "compare",
         help="whether B is better than A on the test split",
-        description="Compare the test predictions of two revisions image by image.",
+        description="Compare the test predictions of two revisions image by image. Prints the "
+        "verdict with its grounds, metrics, recall by class, and images that only one gets right.",
     )
     command.add_argument("a", metavar="A", help="branch, tag, commit, experiment or `workspace`")
     command.add_argument(
@@ -86,8 +94,9 @@ def _add_summarize(commands: Commands) -> None:
     command = commands.add_parser(
         "summarize",
         help="mean and spread of each variant over its seeds",
-        description="Group experiments that differ in train.seed alone, best validation first, "
-        "and judge each variant against a baseline on the test split.",
+        description="Group experiments that differ in train.seed alone, and judge each variant "
+        "against a baseline on the test split. Prints a row for each, best validation first: its "
+        "seeds, mean ± standard deviation of the accuracies, and the judgement.",
     )
     command.add_argument(
         "revisions",
@@ -138,7 +147,8 @@ def _add_report(commands: Commands) -> None:
     command = commands.add_parser(
         "report",
         help="report.md and its pictures for a pull request",
-        description="Write report.md and report/*.png: the workspace against a base.",
+        description="Write report.md and report/*.png: the workspace against a base. "
+        "Prints the path of report.md.",
     )
     command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
     command.set_defaults(run=report)
@@ -148,7 +158,8 @@ def _add_draw(commands: Commands) -> None:
     command = commands.add_parser(
         "draw",
         help="the plots of `dvc plots` as PNGs",
-        description="Draw the plots of the workspace, and of a base beside it, into a folder.",
+        description="Draw the plots of the workspace, and of a base beside it, into a folder. "
+        "Prints the path of each picture.",
     )
     command.add_argument("folder", metavar="FOLDER", type=Path)
     command.add_argument("--base", metavar="REV", help="a revision to draw beside the workspace")

@@ -55,6 +55,17 @@ def test_not_distinguishable(project, compared):
     assert "could have shown no difference" in out  # four images that one alone gets right
 
 
+@pytest.mark.parametrize("b", ["main", "workspace"])
+def test_the_same_predictions_are_told_to_be_the_same(compared, b):
+    status, out, _ = compared("main", b)
+    assert status == 0
+    sentence, *_ = out.splitlines()
+    assert sentence == (
+        f"{b} and main are the same on this test set: each of 200 images gets the same class, "
+        "accuracy 0.9000."
+    )
+
+
 def test_json_holds_everything(project, compared):
     project.results(wrong=[*range(15), 190], epochs=4)
     status, out, _ = compared("main", "workspace", "--json")

@@ -25,6 +25,7 @@ class Comparison:
         low, high: a 95 % interval for new accuracy less old.
         visible: the smallest difference that this test set could have shown with a probability
             of 80 %; None where it could have shown none.
+        same: whether both give each image the same class.
         recalls: a row for each class that occurs, largest change first; columns `old`, `new`,
             `difference`, `count`.
         gained, lost: images that only the new one gets right, or only the old one, by index;
@@ -38,6 +39,7 @@ class Comparison:
     low: float
     high: float
     visible: float | None
+    same: bool
     recalls: pd.DataFrame
     gained: pd.DataFrame
     lost: pd.DataFrame
@@ -53,6 +55,11 @@ class Comparison:
     def sentence(self) -> str:
         """The verdict in plain words."""
         pairs = self.pairs
+        if self.same:
+            return (
+                f"{self.new} and {self.old} are the same on this test set: each of {pairs.count} "
+                f"images gets the same class, accuracy {pairs.new:.4f}."
+            )
         link = {"better": "is better than", "worse": "is worse than"}.get(
             self.verdict, "is not distinguishable from"
         )
@@ -105,6 +112,7 @@ def compare(old: Predictions, new: Predictions) -> Comparison:
         low=low,
         high=high,
         visible=smallest_difference(pairs),
+        same=old.table["predicted"].equals(new.table["predicted"]),
         recalls=_recalls(old, new),
         gained=old.table[~was & now],
         lost=new.table[was & ~now],
