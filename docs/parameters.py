@@ -64,7 +64,9 @@ def resolve(whole: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 
 
 def default(value: Any) -> str:
-    """A value as params.yaml writes it; a digest is cut."""
+    """A value as params.yaml writes it, a list with commas; a digest is cut."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) < 30 else f"{text[:8]}…"
 

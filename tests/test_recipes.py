@@ -19,7 +19,8 @@ from stages.check import File
 RECIPES = sorted((PROJECT / "recipes").iterdir())
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 FREE = {f"train.{key}" for key in ("seed", "device", "threads", "processes", "tensorboard")}
-"""Where and how often a recipe runs: no part of it."""
+FREE |= {"prepare.classes"}
+"""Where and how often a recipe runs, and on what data: no part of it."""
 
 
 def keys(schema: type[BaseModel], prefix: str) -> Iterator[str]:
