@@ -198,14 +198,14 @@ def test_a_second_push_updates_the_one_comment(push):
     assert first.steps == ["Install", "Run the pipeline", "Write the report", "Comment"]
     assert first.calls[-1] == f"cml comment update --target=pr --watermark-title={TITLE} report.md"
     text = report_rules.check(first.comments[TITLE])
-    assert text.startswith("## Results of origin/main and of this change (workspace)\n")
-    assert "**workspace is better than origin/main on this test set" in text
+    assert text.startswith("## Results of origin/main (")
+    assert "**This pull request is better than origin/main (" in text
     assert "| params.yaml | train.lr | 0.001         | 0.003       |" in text
 
     second = push(wrong=range(60), lr=0.01)
     assert list(second.comments) == [TITLE]
     text = report_rules.check(second.comments[TITLE])
-    assert "**workspace is worse than origin/main on this test set" in text
+    assert "**This pull request is worse than origin/main (" in text
     assert "| 0.01 " in text
 
 
@@ -216,7 +216,7 @@ def test_a_fork_gets_a_summary_and_no_comment(push):
     assert not ran.comments
     assert 'report/loss.png in the artifact "report"' in ran.summary
     assert "![" not in ran.summary
-    assert "workspace is not distinguishable from origin/main" in ran.summary
+    assert "**This pull request and origin/main (" in ran.summary
     assert "No metric differs." in ran.summary
     assert "No parameter differs." in ran.summary
 
@@ -235,7 +235,9 @@ def test_a_base_without_results(upstream, push):
     upstream.git("rm", "-r", "--quiet", "plots", "metrics", "dvc.lock")
     upstream.commit("no results")
     text = report_rules.check(push(wrong=range(5)).comments[TITLE])
-    assert "**No verdict:** origin/main has no plots/predictions.csv" in text
+    assert re.search(
+        r"\*\*No verdict:\*\* origin/main \(\w{7}\) has no plots/predictions.csv", text
+    )
     assert "misclassified_base" not in text
     row = next(line for line in text.splitlines() if "| accuracy" in line)
     assert [cell.strip() for cell in row.split("|")][3:5] == ["-", "0.975"]

@@ -9,13 +9,21 @@ import re
 import sys
 
 import console
+import numpy as np
+import pandas as pd
 import pytest
 import report_rules
 import results_repository
+import small
 from matplotlib.image import imread
 
 from fashion_mnist.comparison import commands
 from fashion_mnist.report import charts, dvc_output
+from fashion_mnist.comparison.compare import compare
+from fashion_mnist.comparison.results import Predictions
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.report import charts, garments
 from fashion_mnist.report.report import Report, write
 
 
@@ -46,9 +54,12 @@ def test_verdict_tables_and_pictures(project, reported):
     project.record()
     text = reported()
     heading, _, verdict, *_ = text.splitlines()
-    assert heading == "## Results of main and of this change (workspace)"
-    assert verdict.startswith("**workspace is better than main on this test set: accuracy 0.9000")
-    assert "| metrics/evaluate.json | accuracy" in text
+    main = f"main ({project.git('rev-parse', 'HEAD')[:7]})"
+    assert heading == f"## Results of {main} and of this pull request"
+    told = f"**This pull request is better than {main} on this test set: accuracy 0.9000"
+    assert verdict.startswith(told)
+    assert "One seed each" in text.split("\n\n")[3]
+    assert "| accuracy | 0.9 | 0.975 | +0.075 | better |" in text
     assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
     names = ("loss", "accuracy", "confusion", "misclassified_base", "misclassified_new")
     for name in names:
@@ -60,40 +71,71 @@ def test_verdict_tables_and_pictures(project, reported):
     assert (kept / "misclassified_new.png").read_bytes() == b"\x89PNG of the workspace"
 
 
-REVISIONS = re.compile(r'"domain": \["zeta", "workspace"\], "range": \["#13adc7", "#945dd6"\]')
-
-
 def test_the_base_comes_first_in_every_picture_table_and_sentence(project, reported):
     """Also one whose name sorts last: DVC itself puts the workspace first."""
+    vl_convert = pytest.importorskip("vl_convert")
     project.git("branch", "zeta", "main")
     specifications = dvc_output.vega("zeta", project.root)
-    for plot in ("Loss", "Accuracy", "plots/per_class.csv", "plots/reliability.csv"):
-        assert REVISIONS.search(json.dumps(specifications[plot])), plot
-    columns = specifications["plots/predictions.csv"]["facet"]["column"]
-    assert columns["sort"] == ["zeta", "workspace"]
-    text = reported("zeta")
-    for line in text.splitlines():
-        if "zeta" in line and "workspace" in line and " than " not in line:
-            assert line.index("zeta") < line.index("workspace"), line
+    for plot, specification in specifications.items():
+        svg = vl_convert.vegalite_to_svg(json.dumps(specification))
+        assert re.findall(">(zeta|workspace)<", svg) == ["zeta", "workspace"], plot
+    for line in reported("zeta").splitlines():
+        if "zeta" in line and "this pull request" in line and " than " not in line:
+            assert line.index("zeta") < line.index("this pull request"), line
 
 
 def test_a_base_alone_has_the_colour_that_it_has_beside_another(project):
     """Where the workspace lacks a plot."""
+    vl_convert = pytest.importorskip("vl_convert")
     (project.root / "plots/history.csv").unlink()
-    loss = json.dumps(dvc_output.vega("main", project.root)["Loss"])
-    assert '"domain": ["main"], "range": ["#13adc7"]' in loss
+    loss = dvc_output.vega("main", project.root)["Loss"]
+    svg = vl_convert.vegalite_to_svg(json.dumps(loss))
+    assert "#0b3c7d" in svg
+    assert "#ee8f00" not in svg
 
 
-def test_a_small_change_does_not_vanish_in_rounding(project):
+def test_a_small_change_does_not_vanish_in_rounding(project, reported):
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9, "ece": 0.0000148}))
     project.commit()
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9, "ece": 0.0000149}))
-    *_, row = dvc_output.table("metrics", "main", project.root).splitlines()
-    assert [cell.strip() for cell in row.split("|")][2:6] == [
-        "ece",
-        "1.48e-05",
-        "1.49e-05",
-        "1e-07",
+    assert "| ece | 1.48e-05 | 1.49e-05 | +1e-07 | worse |" in reported()
+
+
+def test_what_else_changed_is_told_above_everything_that_is_shown(project, reported):
+    project.results(wrong=range(5), lr=0.003, seed=1, code="bb")
+    above, _, _ = reported().partition("![")
+    assert "Besides the parameters train.seed (0 → 1) and the code of training changed" in above
+
+
+def test_images_that_one_alone_gets_right_stand_side_by_side(project, reported):
+    """Where the prepared test split is there, as after a run."""
+    assert "one_right" not in reported()
+    split = Split(small.split(200).images, np.zeros(200, np.int64), 0.5, 0.5, small.CLASSES)
+    project.write("data/prepared/test.safetensors", splits.to_bytes(split))
+    project.results(wrong=[0, 1, *range(100, 130)])
+    assert "](report/one_right.png)" in reported()
+    shown = imread(io.BytesIO((project.root / "report/one_right.png").read_bytes()))
+    assert shown.shape[1] <= 1400
+
+
+def test_the_two_sides_show_the_images_that_one_alone_gets_right(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(garments, "_draw", lambda _, image, row: drawn.append((image[0, 0], *row)))
+    pixels = np.linspace(0, 1, 200, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 28, 28))
+    split = Split(pixels.astype(np.float32), np.zeros(200, np.int64), 0.0, 1.0, small.CLASSES)
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    (tmp_path / garments.TEST).write_bytes(splits.to_bytes(split))
+    index = pd.Index(range(200), name="index")
+    truth = pd.DataFrame({"actual": "a", "predicted": "a"}, index=index)
+    old, new = truth.copy(), truth.copy()
+    old.loc[7, "predicted"] = "b"
+    new.loc[[3, 9], "predicted"] = "c"
+    found = compare(Predictions("old", old), Predictions("new", new))
+    assert garments.one_right_png(found, tmp_path)[:4] == b"\x89PNG"
+    assert [(round(float(shade) * 199), *names) for shade, *names in drawn] == [
+        (3, "a", "c"),
+        (9, "a", "c"),
+        (7, "a", "b"),
     ]
 
 
@@ -102,8 +144,8 @@ def test_a_huge_difference_is_cut_and_kept_whole_in_a_file(project, reported):
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9} | many))
     project.record()
     text = reported()
-    assert text.startswith("## Results of main and of this change")
-    assert "workspace is better than main" in text
+    assert text.startswith("## Results of main")
+    assert "This pull request is better than main" in text
     assert "report/misclassified_new.png" in text
     assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
     assert text.rstrip().endswith("report/full.md holds all of it.*")

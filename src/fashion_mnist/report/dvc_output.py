@@ -1,4 +1,4 @@
-"""What DVC says of two revisions: its own tables and its own plots."""
+"""What DVC says of two revisions: its own table of parameters and its own plots."""
 
 import json
 from pathlib import Path
@@ -9,18 +9,11 @@ from fashion_mnist.comparison import commands
 from fashion_mnist.comparison.revisions import WORKSPACE
 from fashion_mnist.pipeline.errors import UserError
 
-COLOURS = ("#13adc7", "#945dd6")
-"""Of base and workspace: DVC's own two, which it gives out by what a plot happens to hold."""
 
-PRECISION = "8"
-"""Decimals. Metrics have six significant digits: of a change from 1.2e-5 to 1.3e-5 some remain."""
-
-
-def table(kind: str, base: str, root: Path) -> str | None:
-    """What `dvc metrics diff` or `dvc params diff` finds between base and workspace.
+def parameters(base: str, root: Path) -> str | None:
+    """What `dvc params diff` finds between base and workspace.
 
     Args:
-        kind: metrics or params.
         base: a revision.
         root: the repository.
 
@@ -30,8 +23,7 @@ def table(kind: str, base: str, root: Path) -> str | None:
     Raises:
         UserError: DVC failed, or did not end in time.
     """
-    precision = ["--precision", PRECISION] if kind == "metrics" else []
-    lines = _dvc(root, kind, "diff", base, "--md", *precision).strip().splitlines()
+    lines = _dvc(root, "params", "diff", base, "--md").strip().splitlines()
     return "\n".join(lines) if len(lines) > 2 else None
 
 
@@ -43,8 +35,7 @@ def vega(base: str | None, root: Path) -> dict[str, dict[str, Any]]:
         root: the repository.
 
     Returns:
-        A specification, data included, for each plot that either has, by its id in dvc.yaml. The
-        base comes first and has the same colour in all of them.
+        A specification, data included, for each plot that either has, by its id in dvc.yaml.
 
     Raises:
         UserError: DVC failed, did not end in time, or cannot read dvc.yaml or dvc.lock of the
@@ -57,28 +48,11 @@ def vega(base: str | None, root: Path) -> dict[str, dict[str, Any]]:
         if error["rev"] == WORKSPACE and "name" not in error:
             raise UserError(f"{WORKSPACE}: {error['msg']}")
     return {
-        plot: entry["content"] if base is None else _base_first(entry["content"], base)
+        plot: entry["content"]
         for plot, entries in shown.get("data", {}).items()
         for entry in entries
         if entry["type"] == "vega"
     }
-
-
-def _base_first(part: Any, base: str) -> Any:
-    """A part of a specification in which whatever is encoded by revision has the base first."""
-    if isinstance(part, list):
-        return [_base_first(element, base) for element in part]
-    if not isinstance(part, dict):
-        return part
-    part = {key: _base_first(value, base) for key, value in part.items()}
-    order = [base, WORKSPACE]
-    if part.get("field") == "rev" and "sort" in part:
-        part["sort"] = order
-    if part.get("domain") and "range" in part and set(part["domain"]) <= set(order):
-        colour = dict(zip(order, COLOURS, strict=True))
-        part["domain"] = [revision for revision in order if revision in part["domain"]]
-        part["range"] = [colour[revision] for revision in part["domain"]]
-    return part
 
 
 def _dvc(root: Path, *arguments: str) -> str:

@@ -1,15 +1,21 @@
 """report.md: what a change does to the results, verdict first."""
 
-from dataclasses import dataclass
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fashion_mnist.comparison import recorded, rendering
 from fashion_mnist.comparison.compare import compare
-from fashion_mnist.comparison.results import read_predictions
+from fashion_mnist.comparison.results import read_metrics, read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
+from fashion_mnist.comparison.summary import read_run
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.report import charts, dvc_output
+from fashion_mnist.report.garments import one_right_png
+from fashion_mnist.report.judgement import cautions, metrics_table
 from fashion_mnist.report.markdown import details, picture, shorten
 
 REPORT = "report.md"
@@ -21,6 +27,9 @@ CHARTS = {
     "plots/predictions.csv": ("confusion.png", "Confusion on the test split"),
 }
 """Plots of dvc.yaml by id: the file and the alternative text of each."""
+
+THIS = "this pull request"
+"""What readers call the workspace."""
 
 MISCLASSIFIED = "plots/misclassified.png"
 CUT = (
@@ -55,35 +64,42 @@ def make(base: Revision) -> Report:
     """
     base.fetch_blobs()
     workspace = Revision(WORKSPACE, None, base.root)
-    fault, lacking = (recorded.fault(revision) for revision in (workspace, base))
+    named = replace(base, name=_name(base)), replace(workspace, name=THIS)
+    fault, lacking = (recorded.fault(revision) for revision in reversed(named))
     specifications = dvc_output.vega(base.name, base.root)
-    drawn = {plot: charts.png(specifications[plot]) for plot in CHARTS if plot in specifications}
+    drawn = {
+        plot: charts.png(_named(specifications[plot])) for plot in CHARTS if plot in specifications
+    }
     pictures = {f"{FOLDER}/{CHARTS[plot][0]}": content for plot, content in drawn.items()}
     garments = {
         f"{FOLDER}/misclassified_{side}.png": (revision, content)
-        for side, revision in (("base", base), ("new", workspace))
+        for side, revision in zip(("base", "new"), named, strict=True)
         if (content := revision.read(MISCLASSIFIED)) is not None
     }
     pictures |= {path: content for path, (_, content) in garments.items()}
-    verdict, recalls = ([_no_verdict(fault)], []) if fault else _verdict(base, workspace)
-    parts = [f"## Results of {base.name} and of this change ({WORKSPACE})", *verdict]
+    verdict, recalls, one_right = ([_no_verdict(fault)], [], None) if fault else _verdict(*named)
+    parts = [f"## Results of {named[0].name} and of {THIS}", *verdict]
     if lacking:
         parts.append(f"Note that {lacking}.")
     for plot in drawn:  # what is long comes last: a report that is cut keeps its pictures
         name, alternative = CHARTS[plot]
-        of_both = f"{alternative}: {base.name} and {WORKSPACE}"
+        of_both = f"{alternative}: {named[0].name} and {THIS}"
         parts.append(details(alternative, picture(of_both, f"{FOLDER}/{name}")))
+    if one_right:
+        pictures[f"{FOLDER}/one_right.png"] = one_right
+        shown = picture("Images, true classes and mistakes", f"{FOLDER}/one_right.png")
+        parts.append(details("Test images that one alone gets right", shown))
     if garments:
-        shown = [
-            picture(f"Misclassified test images of {revision.name}", path)
+        shown_garments = [
+            f"{revision.name}:\n\n" + picture(f"Misclassified test images of {revision.name}", path)
             for path, (revision, _) in garments.items()
         ]
-        parts.append(details("Misclassified test images", *shown))
+        parts.append(details("Misclassified test images", *shown_garments))
     parts += [
         "### Parameters",
-        dvc_output.table("params", base.name, base.root) or "No parameter differs.",
+        dvc_output.parameters(base.name, base.root) or "No parameter differs.",
         "### Metrics",
-        dvc_output.table("metrics", base.name, base.root) or "No metric differs.",
+        _metrics(*named) or "No metric differs.",
         *recalls,
     ]
     return Report("\n\n".join(parts) + "\n", pictures, fault)
@@ -93,17 +109,39 @@ def _no_verdict(reason: object) -> str:
     return f"**No verdict:** {reason}."
 
 
-def _verdict(base: Revision, workspace: Revision) -> tuple[list[str], list[str]]:
-    """The verdict with its grounds, and the table of recalls; each empty where there is none."""
+def _name(base: Revision) -> str:
+    """A revision's name with its short commit."""
+    short = (base.sha or "")[:7]
+    return short if base.sha and base.sha.startswith(base.name) else f"{base.name} ({short})"
+
+
+def _named(specification: dict[str, Any]) -> dict[str, Any]:
+    """A specification in which DVC's word for what lies here is the reader's."""
+    text = json.dumps(specification)
+    for quote in "'\"":
+        text = text.replace(f"{quote}{WORKSPACE}{quote}", f"{quote}{THIS}{quote}")
+    return dict(json.loads(text))
+
+
+def _metrics(base: Revision, new: Revision) -> str | None:
+    return metrics_table(read_metrics(base), read_metrics(new), (base.name, new.name))
+
+
+def _verdict(base: Revision, new: Revision) -> tuple[list[str], list[str], bytes | None]:
+    """The verdict with its grounds and cautions; the table of recalls; images that changed."""
     try:
-        comparison = compare(read_predictions(base), read_predictions(workspace))
+        comparison = compare(read_predictions(base), read_predictions(new))
     except UserError as reason:  # a first run, another test set: there is nothing to compare
-        return [_no_verdict(reason)], []
-    verdict = [f"**{comparison.sentence}**", comparison.grounds]
-    if not comparison.recalls["difference"].any():
-        return verdict, []
-    table = rendering.recalls(comparison, markdown=True)
-    return verdict, [details("Recall of each class", table)]
+        return [_no_verdict(reason)], [], None
+    sentence = comparison.sentence
+    verdict = [f"**{sentence[0].upper()}{sentence[1:]}**", comparison.grounds]
+    with suppress(UserError):  # a dvc.lock that tells of no run
+        verdict.append(" ".join(cautions(read_run(base), read_run(new))))
+    recalls = []
+    if comparison.recalls["difference"].any():
+        table = rendering.recalls(comparison, markdown=True)
+        recalls.append(details("Recall of each class", table))
+    return verdict, recalls, one_right_png(comparison, base.root)
 
 
 def write(report: Report, root: Path) -> None:
