@@ -111,6 +111,19 @@ def test_the_results_are_what_the_script_makes_of_the_recorded_runs():
     assert variants.text(pd.read_csv(variants.RUNS)) == variants.RESULTS.read_text()
 
 
+def test_the_readme_tells_the_seconds_of_each_recipe_as_recorded():
+    """On one thread for the committed parameters, on two for the others, as in its commands."""
+    runs = pd.read_csv(variants.RUNS)
+    seconds = runs.groupby(["variant", "threads"])["seconds"].median()
+    wanted = {("the committed parameters", 1): "params.yaml"}
+    wanted |= {(recipe.name, 2): recipe.name for recipe in RECIPES if recipe.name != "default"}
+    for (name, threads), variant in wanted.items():
+        ((cell, _),) = re.findall(
+            rf"^\| {name} (?:\| [^|]* ){{2}}\| ([\d,]+) (\|)", README, re.MULTILINE
+        )
+        assert int(cell.replace(",", "")) == round(seconds[variant, threads])
+
+
 def test_the_figures_of_the_readme_are_among_the_recorded():
     told = re.findall(r"\d\.\d{4} ± \d\.\d{4}", README)
     assert told
