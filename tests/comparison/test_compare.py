@@ -59,7 +59,7 @@ def test_not_distinguishable(project, compared):
 def test_the_same_predictions_are_told_to_be_the_same(compared, b):
     status, out, _ = compared("main", b)
     assert status == 0
-    sentence, *_ = out.splitlines()
+    (sentence,) = out.splitlines()
     assert sentence == (
         f"{b} and main are the same on this test set: each of 200 images gets the same class, "
         "accuracy 0.9000."

@@ -14,8 +14,13 @@ SHOWN = 10
 
 
 def text(comparison: Comparison, metrics: pd.DataFrame, *, markdown: bool = False) -> str:
-    """The verdict first, then metrics, recall by class, and images that changed sides."""
+    """The verdict first, then metrics, recall by class, and images that changed sides.
+
+    Of two that are the same in all of these the verdict says it all.
+    """
     old, new = comparison.old, comparison.new
+    if comparison.same and (metrics["difference"] == 0).all():
+        return comparison.sentence
     parts = [
         comparison.sentence,
         comparison.grounds,
