@@ -61,6 +61,7 @@ def test_verdict_tables_and_pictures(project, reported):
     assert "One seed each" in text.split("\n\n")[3]
     assert "| accuracy | 0.9 | 0.975 | +0.075 | better |" in text
     assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
+    assert "workspace" not in text
     names = ("loss", "accuracy", "confusion", "misclassified_base", "misclassified_new")
     for name in names:
         assert f"](report/{name}.png)" in text

@@ -97,7 +97,7 @@ def make(base: Revision) -> Report:
         parts.append(details("Misclassified test images", *shown_garments))
     parts += [
         "### Parameters",
-        dvc_output.parameters(base.name, base.root) or "No parameter differs.",
+        _parameters(base) or "No parameter differs.",
         "### Metrics",
         _metrics(*named) or "No metric differs.",
         *recalls,
@@ -121,6 +121,14 @@ def _named(specification: dict[str, Any]) -> dict[str, Any]:
     for quote in "'\"":
         text = text.replace(f"{quote}{WORKSPACE}{quote}", f"{quote}{THIS}{quote}")
     return dict(json.loads(text))
+
+
+def _parameters(base: Revision) -> str | None:
+    found = dvc_output.parameters(base.name, base.root)
+    if found is None:
+        return None
+    header, rows = found.split("\n", 1)
+    return f"{header.replace(WORKSPACE, THIS)}\n{rows}"
 
 
 def _metrics(base: Revision, new: Revision) -> str | None:
