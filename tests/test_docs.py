@@ -32,7 +32,7 @@ def test_each_key_has_a_default_and_a_meaning(parameters):
 
 
 def test_a_stage_and_those_after_it_run_again(parameters):
-    assert parameters.rerun("prepare") == ["prepare", "train", "evaluate"]
+    assert parameters.rerun("model") == ["train", "evaluate"]
     assert parameters.rerun("evaluate") == ["evaluate"]
 
 

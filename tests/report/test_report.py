@@ -23,7 +23,7 @@ from fashion_mnist.comparison.compare import compare
 from fashion_mnist.comparison.results import Predictions
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.splits import Split
-from fashion_mnist.report import charts, garments
+from fashion_mnist.report import charts, dvc_output, garments
 from fashion_mnist.report.report import Report, write
 
 
