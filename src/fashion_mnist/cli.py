@@ -65,8 +65,8 @@ def _add_verify(commands: Commands) -> None:
     command = commands.add_parser(
         "verify",
         help="whether a commit's results can be rebuilt here to the byte",
-        description="Run a commit's pipeline from nothing in a temporary copy; compare the bytes and "
-        "print which are the same. "
+        description="Run a commit's pipeline from nothing in a temporary copy; compare the bytes "
+        "and print which are the same. "
         f"Status: 0, all are the same; 1, some are others; {UNKNOWN}, it could not be shown.",
     )
     command.add_argument("revision", metavar="REV", nargs="?", default="HEAD", help="default: HEAD")
