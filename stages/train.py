@@ -1,5 +1,6 @@
 """Train the network; keep its best and last weights."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from fashion_mnist.model import checkpoints, devices
@@ -8,6 +9,7 @@ from fashion_mnist.model.parameters import Model
 from fashion_mnist.pipeline import files, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.parent import repository
+from fashion_mnist.training import launcher, ranks
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
@@ -30,29 +32,43 @@ HISTORY = Path("plots/history.csv")
 def main() -> None:
     """Train on the train split, choose by the validation split; the test split is never read."""
     model, settings = load(Model, "model"), load(Train, "train")
-    device = devices.use(settings.device, settings.threads, settings.arithmetic)
+    if launcher.launches(settings.processes):
+        launcher.launch("stages.train", settings.processes)
+        return
+    with ranks.join(settings.shards) as group:
+        train_together(group, model, settings)
+
+
+def train_together(group: ranks.Group, model: Model, settings: Train) -> None:
+    """What each process of the training does; by default there is one."""
+    device = group.place(devices.use(settings.device, settings.threads, settings.arithmetic))
     print(f"training {model.name} on {device}")
     network = model.model_dump()
     training, validation = splits.read(TRAINING), splits.read(VALIDATION)
-    parameters = {**network, **settings.model_dump(), "device": str(device)}
-    states.forget_recorded(states.folder())  # `dvc repro -f` of a recorded run trains it again
-    resume = ResumeFile(states.folder(), fingerprint(parameters, [TRAINING, VALIDATION], ROOT))
-    board = Board(repository()) if settings.tensorboard else None
+    recipe = settings.model_dump(exclude={"processes"})  # any number of them does the same
+    parameters = {**network, **recipe, "device": str(device)}
+    mark = fingerprint(parameters, [TRAINING, VALIDATION], ROOT)
+    group.require_same(lambda: mark, "the processes have other parameters, data, code or PyTorch")
+    if group.rank == 0:
+        states.forget_recorded(states.folder())  # `dvc repro -f` of a recorded run trains it again
+    resume = ResumeFile(states.folder(), mark, group)
+    board = Board(repository()) if settings.tensorboard and group.rank == 0 else None
 
     def make() -> Trainer:
         seed = derive(settings.seed, "weights")
         made = build(**network, seed=seed, classes=len(training.classes))
-        return Trainer(made, training, validation, settings, device)
+        return Trainer(made, training, validation, settings, device, group)
 
     def on_epoch(history: list[Row]) -> None:
-        files.write({HISTORY: history_bytes(history)})
+        group.write({HISTORY: history_bytes(history)})
         if board:
             board.write(history)
 
-    with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
+    kept = put_back_on_failure(HISTORY) if group.rank == 0 else nullcontext()
+    with kept, devices.within_memory("train.batch_size"):
         trainer = train(make, resume, on_epoch)
         last = checkpoints.to_bytes(trainer.weights(), network, training)
-        files.write(
+        group.write(
             {
                 Path("checkpoints/best.safetensors"): checkpoints.to_bytes(
                     trainer.best, network, training

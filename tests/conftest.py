@@ -23,6 +23,8 @@ SMALL = {
     "prepare.validation_size": 50,
     "train.epochs": 2,
     "train.threads": 1,
+    "train.shards": 1,
+    "train.processes": 1,
     "train.device": "cpu",
     "evaluate.device": "cpu",
 }

@@ -14,11 +14,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
+from torch.distributed import TCPStore
 
 from fashion_mnist.data.idx import FILES
 from fashion_mnist.data.preparation import normalise
@@ -103,6 +105,7 @@ def train_settings(**changes: Any) -> Train:
     off |= {"crop_padding": 0, "erasing": 0.0}
     section = YAML(typ="safe").load(PARAMS.read_text(encoding="utf-8"))["train"]
     section |= {"epochs": 2, "batch_size": 16, "device": "cpu", "threads": 1}
+    section |= {"shards": 1, "processes": 1}
     return Train(**{**section, **changes, "augment": {**off, **changes.get("augment", {})}})
 
 
@@ -179,6 +182,36 @@ def in_child(
     Returns:
         The exit status and what was printed, stdout and stderr together.
     """
+    return _ended(*_forked(root, main, before))
+
+
+def in_ranks(
+    root: Path, main: Callable[[], None], size: int, before: Callable[[int], None] = lambda _: None
+) -> list[tuple[int, str]]:
+    """As `in_child`, by `size` processes that torch's launcher might have started.
+
+    Args:
+        before: called first in each with its rank.
+    """
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)  # as the launcher has
+
+    def launched(rank: int) -> None:
+        os.environ.update(
+            TORCHELASTIC_RUN_ID="test",
+            TORCHELASTIC_USE_AGENT_STORE="True",
+            MASTER_ADDR="localhost",
+            MASTER_PORT=str(store.port),
+            RANK=str(rank),
+            WORLD_SIZE=str(size),
+        )
+        before(rank)
+
+    children = [_forked(root, main, partial(launched, rank)) for rank in range(size)]
+    return [_ended(*child) for child in children]
+
+
+def _forked(root: Path, main: Callable[[], None], before: Callable[[], None]) -> tuple[int, int]:
+    """The number of a forked process, and the end of a pipe to read what it prints from."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -201,6 +234,10 @@ def in_child(
                 sys.stderr.flush()
             os._exit(status)
     os.close(writing)
+    return child, reading
+
+
+def _ended(child: int, reading: int) -> tuple[int, str]:
     with os.fdopen(reading) as pipe:
         printed = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed

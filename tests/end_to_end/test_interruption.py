@@ -66,11 +66,14 @@ def start(checkout, *command, **options):
     )
 
 
-def read_until(process, text: str) -> None:
+def read_until(process, text: str) -> str:
+    """What the process has printed up to the line that holds `text`."""
+    lines = []
     for line in process.stdout:
         print(line, end="")
+        lines.append(line)
         if text in line:
-            return
+            return "".join(lines)
     raise AssertionError(f"the process ended without {text!r}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fashion_mnist.pipeline.parent import repository
+from fashion_mnist.pipeline.parent import LAUNCHER, repository
 
 STAGE = """
 import os, sys
@@ -103,6 +103,29 @@ def test_an_orphan_that_was_only_starting_ends_itself(tmp_path):
         start_new_session=True,
     )
     assert (done.stdout, done.stderr) == ("", "")  # nor has it failed before it could print
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_process_of_a_training_ends_with_its_launcher(tmp_path, named):
+    """Also where no DVC has started that, and it is torchrun, which names itself nowhere."""
+    command = f"import os; os.environ['{LAUNCHER}'] = str(os.getppid())\n" if named else ""
+    (tmp_path / "work.py").write_text(command + STAGE)
+    launcher = start(["python", "work.py"], tmp_path, TORCHELASTIC_RUN_ID="one")
+    with launcher.stdin, launcher.stdout:
+        worker = psutil.Process(int(launcher.stdout.readline()))
+        launcher.kill()
+        launcher.wait()
+        psutil.wait_procs([worker], timeout=20)
+        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_process_whose_launcher_is_gone_already_does_not_begin(tmp_path):
+    (tmp_path / "work.py").write_text(STAGE)
+    environment = {**os.environ, "PYTHONPATH": "src", "TORCHELASTIC_RUN_ID": "one", LAUNCHER: "1"}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "work.py")], env=environment, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 1
 
 
 def test_a_stage_started_by_hand_outlives_its_shell(tmp_path):

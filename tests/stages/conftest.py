@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from small import in_child, params_text, write_idx
+from small import in_child, in_ranks, params_text, write_idx
 
 from stages import check, evaluate, fetch, prepare, train
 
@@ -21,6 +21,8 @@ SMALL = {
     "train.epochs": 3,
     "train.batch_size": 16,
     "train.threads": 1,
+    "train.shards": 1,
+    "train.processes": 1,
     "train.device": "cpu",
     "evaluate.device": "cpu",
 }
@@ -41,6 +43,10 @@ class Workspace:
     def run(self, name, before=lambda: None):
         """Exit status and output of a stage."""
         return in_child(self.path, STAGES[name], before)
+
+    def run_together(self, size, before=lambda _: None):
+        """Exit statuses and outputs of the stage train's processes, by rank."""
+        return in_ranks(self.path, train.main, size, before)
 
     def outputs(self):
         """Every file but params.yaml and the raw data, by its path."""

@@ -1,4 +1,4 @@
-"""The DVC that started this process: the repository it works for, and an end when it is gone."""
+"""What started this process, DVC as a rule: whose repository it is, and an end when it is gone."""
 
 import os
 import sys
@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 
 POLL_SECONDS = 0.2
+LAUNCHER = "FASHION_MNIST_LAUNCHER"
+"""The environment variable with the number of the process that launches a training's processes."""
 
 
 def repository() -> Path:
@@ -27,16 +29,23 @@ def repository() -> Path:
 def end_with_dvc() -> None:
     """End this process at once when the DVC that started it is gone; without DVC, do nothing.
 
+    One of several processes of a training (`TORCHELASTIC_RUN_ID`) ends when their launcher is gone.
+
     Nobody would record what the stage still writes, and the next run would work beside it. A thread
     watches from before the seconds that importing torch takes. A process whose parent ends is
     given another one, so it is enough to see that our parent stays, and its parent too where it is
     the shell that DVC gave the stage's command to.
     """
-    if "DVC_STAGE" not in os.environ:
+    launched = "TORCHELASTIC_RUN_ID" in os.environ
+    if not launched and "DVC_STAGE" not in os.environ:
         return
     parent = os.getppid()
-    shell = _shell_between(parent)
+    shell = None if launched else _shell_between(parent)
     starter = parent if shell is None else _parent_of(shell)
+    if launched:
+        orphan = os.environ.get(LAUNCHER, str(parent)) != str(parent)
+    else:
+        orphan = starter is None or _adopted_by(starter)
 
     def watch() -> None:
         while os.getppid() == parent and (shell is None or _parent_of(shell) == starter):
@@ -45,7 +54,7 @@ def end_with_dvc() -> None:
             time.sleep(POLL_SECONDS)
         os._exit(1)
 
-    if starter is None or _adopted_by(starter):
+    if orphan:
         os._exit(1)
     threading.Thread(target=watch, daemon=True, name="watch DVC").start()
 

@@ -39,6 +39,8 @@ class Train(Section):
     device: Device
     threads: int = Field(ge=1, le=256)
     arithmetic: Arithmetic
+    shards: int = Field(ge=1, le=1024)
+    processes: int = Field(ge=1, le=1024)
     precision: Literal["float32", "bfloat16"]
     tensorboard: bool
 
@@ -48,5 +50,14 @@ class Train(Section):
             raise ValueError(
                 "train.precision is bfloat16, whose kernels differ by processor, while "
                 "train.arithmetic is portable: make one float32 or the other native"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shards_are_shared_evenly(self) -> Self:
+        if self.shards % self.processes:
+            raise ValueError(
+                f"train.processes is {self.processes}: give a divisor of train.shards, "
+                f"which is {self.shards}"
             )
         return self

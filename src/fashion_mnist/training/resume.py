@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from fashion_mnist.pipeline import files
+from fashion_mnist.training.ranks import Group
 
 FORGET_AFTER_DAYS = 30
 PARTS = ("parameters", "data", "code")
@@ -55,35 +56,44 @@ class ResumeFile:
     `.resume/<fingerprint>.pt` while it trains. When it is over and DVC has still to record its
     outputs, `.resume/<fingerprint>.<MD5 of its last weights>.pt`: DVC that is killed before it has
     written dvc.lock deletes the outputs at its next start.
+
+    Of several processes rank 0 alone keeps the file; what it holds goes to all.
     """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, group: Group | None = None) -> None:
         self.path = folder / f"{fingerprint}.pt"
+        self.group = group or Group()
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state. Two runs of one fingerprint at once do not harm each other."""
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        files.write({self.path: buffer.getvalue()})
+        if self.group.rank == 0:
+            buffer = io.BytesIO()
+            torch.save(state, buffer)
+            files.write({self.path: buffer.getvalue()})
 
     def load(self) -> dict[str, Any] | None:
         """The state, or None with one line that says why a run starts afresh.
 
         Only tensors and plain values are accepted, so nothing in the file is ever executed.
         """
-        files.remove_leftovers(self.path)
-        for finished in self.path.parent.glob(f"{self.path.stem}.*.pt"):
-            with suppress(FileNotFoundError):  # recorded meanwhile
-                finished.replace(self.path)
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            self._say_why()
+        content = self.group.share(self._content)
+        if content is None:
             return None
         try:
             return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
         except Exception as error:  # whatever a damaged or foreign file makes torch raise
             self.warn(error)
+            return None
+
+    def _content(self) -> bytes | None:
+        files.remove_leftovers(self.path)
+        for finished in self.path.parent.glob(f"{self.path.stem}.*.pt"):
+            with suppress(FileNotFoundError):  # recorded meanwhile
+                finished.replace(self.path)
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            self._say_why()
             return None
 
     def warn(self, error: Exception) -> None:
@@ -96,12 +106,14 @@ class ResumeFile:
 
         Started by hand, the state is removed. Started by DVC, it waits for `forget_recorded`.
         """
-        if "DVC_STAGE" in os.environ and self.path.exists():
+        if self.group.rank == 0 and "DVC_STAGE" in os.environ and self.path.exists():
             self.path.replace(self.path.with_suffix(f".{hashlib.md5(weights).hexdigest()}.pt"))
         self.delete()
 
     def delete(self) -> None:
         """Remove the state of a run, and states that nobody has wanted for long."""
+        if self.group.rank > 0:
+            return
         self.path.unlink(missing_ok=True)
         files.remove_leftovers(self.path.with_name("*.pt"))
         for other in self.path.parent.glob("*.pt"):

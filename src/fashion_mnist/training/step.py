@@ -14,6 +14,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fashion_mnist.training.parameters import Train
+from fashion_mnist.training.ranks import Group
+from fashion_mnist.training.shards import Gradients
 
 Record = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 """Takes work on fixed tensors; gives what does the same work again, on what they hold then."""
@@ -41,6 +43,7 @@ class Step:
     Args:
         averaged: the moving average of the weights, if one is wanted.
         record: makes full batches replay the recording of one; None calls each anew.
+        group: the processes that share the shards of each batch.
     """
 
     def __init__(
@@ -50,9 +53,11 @@ class Step:
         optimizer: optim.Optimizer,
         settings: Train,
         record: Record | None = None,
+        group: Group | None = None,
     ) -> None:
         self.network, self.averaged, self.optimizer = network, averaged, optimizer
         self.settings = settings
+        self.gradients = Gradients(network, settings.shards, group or Group(), self._backward)
         self.record = record
         # By the number of a batch's tensors, which is that of its kind: with weights or without
         self.recorded: dict[int, tuple[list[Tensor], Callable[[], Tensor]]] = {}
@@ -98,19 +103,21 @@ class Step:
         self.recorded = {}
 
     def _work(self, images: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-        logits = self._backward(images, labels, weights)
+        logits = self.gradients(images, labels, weights)
         self.optimizer.step()
         if self.averaged is not None:
             self._average(self.averaged)
         return logits
 
-    def _backward(self, images: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-        """Leave the gradient of the batch's loss in the network's parameters; return its logits."""
+    def _backward(
+        self, images: Tensor, labels: Tensor, weights: Tensor | None, share: float
+    ) -> Tensor:
+        """Leave `share` of the gradient of these samples' mean loss; return their logits."""
         with self._precision(images.device):
             logits: Tensor = self.network(images)
             loss = self._loss(logits, labels, weights)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward(torch.full_like(loss, share))
         return logits.detach()
 
     @torch.no_grad()

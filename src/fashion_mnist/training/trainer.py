@@ -1,5 +1,6 @@
 """The epoch loop."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from fashion_mnist.training.optimisation import learning_rate, make_optimizer
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
+from fashion_mnist.training.ranks import Group
 from fashion_mnist.training.step import Step, cuda_graph
 
 COLUMNS = (
@@ -54,13 +56,16 @@ class Trainer:
         validation: Split,
         settings: Train,
         device: torch.device,
+        group: Group | None = None,
     ) -> None:
         self.settings = settings
+        self.group = group or Group()
         self.network = network.to(device)
         self.averaged = AveragedModel(self.network, use_buffers=True) if settings.ema else None
         self.optimizer = make_optimizer(self.network, settings)
-        record = cuda_graph if device.type == "cuda" else None
-        self.step = Step(self.network, self.averaged, self.optimizer, settings, record)
+        # Shards seed their dropout, and may wait for other processes: neither can be recorded
+        record = cuda_graph if device.type == "cuda" and settings.shards == 1 else None
+        self.step = Step(self.network, self.averaged, self.optimizer, settings, record, self.group)
         self.batches = Batches(training, settings, device)
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels)
@@ -91,6 +96,11 @@ class Trainer:
                 f"the network is not finite after epoch {row['epoch']}: "
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
+        self.group.require_same(
+            lambda: digest(weights),
+            f"the processes hold other weights after epoch {row['epoch']}: their machines do not "
+            "compute alike, and must be of one kind",
+        )
 
     def weights(self) -> Weights:
         """A copy on the CPU of the weights that are validated: the average where there is one."""
@@ -190,6 +200,14 @@ def best_row(history: list[Row]) -> Row | None:
     if not rows or rows[-1]["validation_accuracy"] is None:
         return rows[-1] if rows else None
     return max(rows, key=lambda row: (row["validation_accuracy"], -(row["validation_loss"] or 0)))
+
+
+def digest(tensors: list[Tensor]) -> str:
+    """SHA-256 of the tensors' bytes."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.cpu().numpy().tobytes())
+    return found.hexdigest()
 
 
 def to_cpu(state: Any) -> Any:

@@ -1,0 +1,173 @@
+"""One training by several processes: who belongs to it, and what they tell each other.
+
+gloo or the accelerator's library carries what they exchange. Rank 0 alone writes and prints.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
+
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
+
+TIMEOUT = timedelta(minutes=5)  # for a process that lives but does not answer
+LEADERS_TURN = 3.0  # seconds in which rank 0 tells of a failure that all processes meet
+LOST = 3  # exit status of a process whose training has lost another one
+
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """Another process of the training is gone, or has not answered within `TIMEOUT`."""
+
+
+class Group:
+    """The processes that train one network; by default one that is alone.
+
+    Attributes:
+        rank: of this process, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+        self._channel: dist.ProcessGroup | None = None  # the default one, gloo
+
+    def place(self, device: torch.device) -> torch.device:
+        """Take an accelerator of this process's own where `device` is one; the CPU is shared.
+
+        Raises:
+            UserError: the machine has fewer accelerators than processes, or one was named.
+        """
+        if self.size == 1 or device.type == "cpu":
+            return device
+        here, wanted = torch.accelerator.device_count(), int(os.environ["LOCAL_WORLD_SIZE"])
+        if device.index is not None or here < wanted:
+            raise UserError(
+                f"{wanted} processes on this machine need as many devices, one each, and here are "
+                f"{here} of {device.type}; lower train.processes, or set train.device to "
+                f"{device.type} or cpu"
+            )
+        torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]))
+        backend = dist.get_default_backend_for_device(device)
+        self._channel = dist.new_group(backend=backend, timeout=TIMEOUT)
+        return device
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, in the order of their ranks.
+
+        Args:
+            rows: n×m, on the device, of the same shape in every process.
+
+        Returns:
+            size·n×m, the same in every process.
+        """
+        if self.size == 1:
+            return rows
+        gathered = [torch.empty_like(rows) for _ in range(self.size)]
+        _talk(lambda: dist.all_gather(gathered, rows, group=self._channel))
+        return torch.cat(gathered)
+
+    def share(self, make: Callable[[], T]) -> T:
+        """What `make` gives in rank 0, in every process; it is called there alone."""
+        if self.size == 1:
+            return make()
+        shared = [make() if self.rank == 0 else None]
+        _talk(lambda: dist.broadcast_object_list(shared, src=0, device=torch.device("cpu")))
+        return shared[0]  # type: ignore[return-value]
+
+    def require_same(self, make: Callable[[], str], mistake: str) -> None:
+        """Compare what `make` gives in each process.
+
+        Raises:
+            UserError: `mistake`, in every process, where one has another text than rank 0.
+        """
+        if self.size == 1:
+            return
+        value, found = make(), [""] * self.size
+        _talk(lambda: dist.all_gather_object(found, value))
+        others = [str(rank) for rank, text in enumerate(found) if text != found[0]]
+        if others:
+            raise UserError(f"{mistake} (rank {', '.join(others)} beside rank 0)")
+
+    def write(self, contents: Mapping[Path, bytes]) -> None:
+        """As `files.write`, in rank 0 alone."""
+        if self.rank == 0:
+            files.write(contents)
+
+
+def _talk(exchange: Callable[[], object]) -> None:
+    """Exchange something; gloo tells with a plain RuntimeError that a connection has ended."""
+    try:
+        exchange()
+    except RuntimeError as error:
+        raise Lost from error
+
+
+@contextmanager
+def join(shards: int) -> Iterator[Group]:
+    """The group that the launcher has started this process for; a group of one without it.
+
+    Whatever ends the block in an exception is told once: by rank 0 where that has met it too, else
+    by the first that did.
+
+    Raises:
+        UserError: the number of processes does not divide that of the shards.
+    """
+    if not dist.is_torchelastic_launched():
+        yield Group()
+        return
+    spoken = sys.stderr
+    if int(os.environ["RANK"]) > 0:
+        _fall_silent()
+    store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+    try:
+        if shards % size:
+            raise UserError(
+                f"{size} processes cannot share {shards} shards evenly; "
+                "their number must divide train.shards"
+            )
+        yield Group(rank, size)
+    except BaseException as error:
+        _fall_silent()
+        if isinstance(error, Lost):
+            sys.exit(LOST)
+        if isinstance(error, Exception) and _is_to_tell(rank, store):
+            sys.stderr = spoken
+        raise
+    dist.destroy_process_group()
+
+
+def _fall_silent() -> None:
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  until the process ends
+
+
+def _is_to_tell(rank: int, store: Store) -> bool:
+    """Whether it falls to this process to tell of a failure, of which only one tells."""
+    deadline = time.monotonic() + LEADERS_TURN
+    try:
+        while rank > 0 and time.monotonic() < deadline:
+            if store.check(["told"]):
+                return False
+            time.sleep(0.05)
+        first: bool = store.add("failures", 1) == 1
+        if rank == 0:
+            # Once a process has ended, the launcher asks the others to
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            store.set("told", "")
+    except RuntimeError:  # the store is gone, and what keeps it has told
+        return rank == 0
+    return first

@@ -1,0 +1,199 @@
+"""The stage train by several processes: their number changes no byte, and none is left alone."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch._dynamo  # here once; the first step of each process would, for two seconds
+
+from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.training import launcher, ranks
+from fashion_mnist.training.shards import Gradients
+from fashion_mnist.training.trainer import Trainer
+from stages import train as stage
+
+SHARDED = {
+    "train.shards": 4,
+    "train.batch_size": 19,  # 60 images: a last batch of 3, fewer than there are shards
+    "train.ema": 0.9,
+    "train.label_smoothing": 0.1,
+    "train.pruning": 0.5,
+}
+
+
+@pytest.fixture
+def sharded(fresh):
+    fresh.set(**SHARDED)
+    assert fresh.run("prepare")[0] == 0
+    return fresh
+
+
+def succeeded(results):
+    """What rank 0 printed; all ended well, and the others printed nothing."""
+    assert [(status, printed) for status, printed in results[1:]] == [(0, "")] * (len(results) - 1)
+    assert results[0][0] == 0, results[0][1]
+    return results[0][1]
+
+
+@pytest.mark.parametrize("network", ["lenet", "plain", "resnet"])
+def test_the_number_of_processes_changes_no_byte(sharded, tmp_path, network):
+    """With dropout, batch normalisation, averaging, pruning and an uneven last batch."""
+    sharded.set(**SHARDED, **{"model.name": network})
+    alone = sharded.copy(tmp_path / "alone")
+    assert alone.run("train")[0] == 0
+    for size in (2, 4):
+        together = sharded.copy(tmp_path / str(size))
+        succeeded(together.run_together(size))
+        assert together.outputs() == alone.outputs()
+
+
+def kill(victim, epoch):
+    """What makes a rank kill itself: rank 0 at writing an epoch's row, another one at its beginning."""
+
+    def before(rank):
+        if rank != victim:
+            return
+        if rank == 0:
+            write = stage.files.write
+
+            def dying(contents):
+                if stage.HISTORY in contents and contents[stage.HISTORY].count(b"\n") == epoch + 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                write(contents)
+
+            stage.files.write = dying
+        else:
+            begin = Trainer._train
+
+            def dying_train(self, of):
+                if of == epoch + 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return begin(self, of)
+
+            Trainer._train = dying_train
+
+    return before
+
+
+@pytest.mark.parametrize("victim", [0, 3])
+def test_a_run_that_lost_a_process_goes_on_with_fewer(sharded, tmp_path, victim):
+    """The others end by themselves, without a word; then two, killed again, and one."""
+    alone = sharded.copy(tmp_path / "alone")
+    assert alone.run("train")[0] == 0
+    results = sharded.run_together(4, kill(victim, 1))
+    assert [status for status, _ in results] == [
+        -signal.SIGKILL if rank == victim else ranks.LOST for rank in range(4)
+    ]
+    assert "error" not in results[0][1]
+    results = sharded.run_together(2, kill(0, 2))
+    assert "taking up the run after epoch 1" in results[0][1]
+    status, printed = sharded.run("train")
+    assert status == 0
+    assert "taking up the run after epoch 2" in printed
+    assert sharded.outputs() == alone.outputs()
+
+
+def test_a_failure_of_all_is_told_once(sharded):
+    """c14: and neither checkpoint nor state is left."""
+    path = sharded.path / "data/prepared/train.safetensors"
+    split = splits.read(path)
+    split.images[7] = np.inf
+    path.write_bytes(splits.to_bytes(split))
+    before = sharded.outputs()
+    results = sharded.run_together(2)
+    assert [status for status, _ in results] == [2, 2]
+    assert results[0][1].count("error: the loss is not finite at epoch 1, batch ") == 1
+    assert results[1][1] == ""
+    assert sharded.outputs() == before
+
+
+def test_a_failure_of_one_is_told_by_it(sharded, monkeypatch):
+    """d27: rank 0, which waits for it, ends too."""
+    monkeypatch.setattr(ranks, "LEADERS_TURN", 0.1)
+
+    def before(rank):
+        def fail(*_):
+            raise MemoryError
+
+        if rank == 1:
+            Gradients.__call__ = fail
+
+    results = sharded.run_together(2, before)
+    assert [status for status, _ in results] == [ranks.LOST, 2]
+    assert results[1][1] == "error: out of memory; lower train.batch_size\n"
+    assert "error" not in results[0][1]
+
+
+def test_a_defect_keeps_its_traceback(sharded):
+    def before(rank):
+        def fail(*_):
+            raise ZeroDivisionError("of the test")
+
+        Gradients.__call__ = fail
+
+    results = sharded.run_together(2, before)
+    assert [status for status, _ in results] == [1, 1]
+    assert "".join(printed for _, printed in results).count("Traceback") == 1
+    assert "ZeroDivisionError: of the test" in results[0][1]
+
+
+def test_processes_of_different_runs_do_not_train_together(sharded):
+    """Of several machines one has other data, parameters or code."""
+
+    def before(rank):
+        stage.fingerprint = lambda *_: f"fingerprint {rank}"
+
+    results = sharded.run_together(2, before)
+    assert [status for status, _ in results] == [2, 2]
+    message = "error: the processes have other parameters, data, code or PyTorch (rank 1 beside"
+    assert message in results[0][1]
+    assert results[1][1] == ""
+
+
+def test_machines_that_compute_differently_are_told(sharded):
+    """Each adds up the same gradients, but in an arithmetic of its own."""
+
+    def before(rank):
+        call = Gradients.__call__
+
+        def other(self, *arguments):
+            logits = call(self, *arguments)
+            if rank == 1:
+                self.parameters[0].grad.mul_(1 + 2**-22)
+            return logits
+
+        Gradients.__call__ = other
+
+    results = sharded.run_together(2, before)
+    assert [status for status, _ in results] == [2, 2]
+    assert "error: the processes hold other weights after epoch 1" in results[0][1]
+
+
+def test_shards_are_shared_evenly(sharded):
+    results = sharded.run_together(3)
+    assert [status for status, _ in results] == [2] * 3
+    assert results[0][1].count("error: 3 processes cannot share 4 shards evenly") == 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "status", "told"),
+    [
+        ({0: 2, 1: -15}, 2, ""),
+        ({0: 1, 1: 3}, 1, ""),
+        ({0: 3, 1: -9}, 1, "error: ended from outside: rank 1 by signal 9; run again to go on\n"),
+        ({0: 3, 1: 3}, 1, "error: another machine's processes are gone; run again to go on\n"),
+    ],
+)
+def test_the_launcher_tells_what_no_process_could(capsys, codes, status, told):
+    assert launcher._status(codes) == status
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(("device", "here"), [("cuda", 1), ("cuda:1", 2)])
+def test_each_process_needs_a_device_of_its_own(monkeypatch, device, here):
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: here)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(UserError, match=f"here are {here} of cuda; lower train.processes"):
+        ranks.Group(0, 2).place(torch.device(device))
