@@ -50,7 +50,7 @@ def test_the_number_of_processes_changes_no_byte(sharded, tmp_path, network):
 
 
 def kill(victim, epoch):
-    """What makes a rank kill itself: rank 0 at writing an epoch's row, another one at its beginning."""
+    """Makes a rank kill itself: 0 when it writes an epoch's row, another when the next begins."""
 
     def before(rank):
         if rank != victim:
