@@ -8,7 +8,7 @@ from typing import Any
 
 from fashion_mnist.comparison import recorded, rendering
 from fashion_mnist.comparison.compare import compare
-from fashion_mnist.comparison.results import read_metrics, read_predictions
+from fashion_mnist.comparison.results import Metrics, read_metrics, read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.comparison.summary import read_run
 from fashion_mnist.pipeline import files
@@ -132,7 +132,13 @@ def _parameters(base: Revision) -> str | None:
 
 
 def _metrics(base: Revision, new: Revision) -> str | None:
-    return metrics_table(read_metrics(base), read_metrics(new), (base.name, new.name))
+    figures: list[Metrics] = []
+    for revision in (base, new):
+        try:
+            figures.append(read_metrics(revision))
+        except UserError:  # a file that is cut: the report's first lines say so
+            figures.append({})
+    return metrics_table(figures[0], figures[1], (base.name, new.name))
 
 
 def _verdict(base: Revision, new: Revision) -> tuple[list[str], list[str], bytes | None]:
