@@ -5,9 +5,10 @@ from pathlib import Path
 from fashion_mnist.model import checkpoints, devices
 from fashion_mnist.model.networks import build
 from fashion_mnist.model.parameters import Model
-from fashion_mnist.pipeline import files, splits, stage, states
+from fashion_mnist.pipeline import files, pictures, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.parent import repository
+from fashion_mnist.training import looks
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
@@ -25,6 +26,7 @@ from stages import ROOT
 TRAINING = Path("data/prepared/train.safetensors")
 VALIDATION = Path("data/prepared/validation.safetensors")
 HISTORY = Path("plots/history.csv")
+AUGMENTED = Path("plots/augmented.png")
 
 
 def main() -> None:
@@ -49,8 +51,12 @@ def main() -> None:
         if board:
             board.write(history)
 
-    with put_back_on_failure(HISTORY), devices.within_memory("train.batch_size"):
+    title = "One image of each class: as it is, and as nine epochs augment it"
+    shown = pictures.grid_png(title, looks.augmented(training, settings))
+    with put_back_on_failure(HISTORY, AUGMENTED), devices.within_memory("train.batch_size"):
+        files.write({AUGMENTED: shown})  # to be looked at while it trains
         trainer = train(make, resume, on_epoch)
+        table, doubted = looks.suspects(trainer, training)
         last = checkpoints.to_bytes(trainer.weights(), network, training)
         files.write(
             {
@@ -60,6 +66,11 @@ def main() -> None:
                 Path("checkpoints/last.safetensors"): last,
                 Path("metrics/train.json"): files.json_bytes(summary(trainer)),
                 HISTORY: history_bytes(trainer.history),
+                AUGMENTED: shown,
+                Path("plots/suspects.csv"): files.csv_bytes(looks.SUSPECT_COLUMNS, table),
+                Path("plots/suspects.png"): pictures.grid_png(
+                    "Training images whose label the network doubts most", doubted, columns=3
+                ),
             }
         )
     resume.finish(last)

@@ -24,6 +24,7 @@ IDENTITY = {
 }
 ACTUAL = tuple(NAMES[index % 10] for index in range(200))
 """True classes of the test split: twenty of each."""
+PICTURES = ("augmented", "misclassified", "samples", "suspects")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,12 @@ class ResultsRepository:
         self.write(
             "plots/reliability.csv", files.csv_bytes(["confidence", "accuracy", "count"], bins)
         )
-        shutil.copy(PROJECT / "plots/misclassified.png", self.root / "plots/misclassified.png")
+        kinds = ["noise", "blur", "shift", "rotation", "contrast", "occlusion"]
+        self.write(
+            "plots/corruptions.csv", files.csv_bytes(["strength", *kinds], [[0, *[accuracy] * 6]])
+        )
+        for name in PICTURES:
+            shutil.copy(PROJECT / "plots/misclassified.png", self.root / f"plots/{name}.png")
         self.write("dvc.lock", lock(seed, lr, epochs, code, settings))
         self.record()
         parameters = PARAMS.read_text()
