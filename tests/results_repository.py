@@ -24,6 +24,12 @@ IDENTITY = {
 }
 ACTUAL = tuple(NAMES[index % 10] for index in range(200))
 """True classes of the test split: twenty of each."""
+POINTS = {
+    "classes": ("train", "class"),
+    "suspects": ("loss", "label"),
+    "near_seen": ("distance", "actual"),
+    "corruptions": ("accuracy", "corruption"),
+}
 PICTURES = ("augmented", "misclassified", "samples", "suspects")
 
 
@@ -93,10 +99,9 @@ class ResultsRepository:
         self.write(
             "plots/reliability.csv", files.csv_bytes(["confidence", "accuracy", "count"], bins)
         )
-        kinds = ["noise", "blur", "shift", "rotation", "contrast", "occlusion"]
-        self.write(
-            "plots/corruptions.csv", files.csv_bytes(["strength", *kinds], [[0, *[accuracy] * 6]])
-        )
+        for path, (x, y) in POINTS.items():
+            rows = [[accuracy, name] for name in names]
+            self.write(f"plots/{path}.csv", files.csv_bytes([x, y], rows))
         for name in PICTURES:
             shutil.copy(PROJECT / "plots/misclassified.png", self.root / f"plots/{name}.png")
         self.write("dvc.lock", lock(seed, lr, epochs, code, settings))

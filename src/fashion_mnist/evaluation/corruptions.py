@@ -5,7 +5,7 @@ not. Whole numbers alone are computed with, so that every processor makes the sa
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -109,12 +109,10 @@ def corrupted(images: np.ndarray) -> Iterator[tuple[str, int, np.ndarray]]:
             yield name, strength, corrupt(images, strength)
 
 
-COLUMNS = ("strength", *CORRUPTIONS)
+COLUMNS = ("corruption", "strength", "accuracy")
 
 
-def rows(clean: float, accuracies: Mapping[tuple[str, int], float]) -> list[Sequence[Value]]:
-    """A row of `COLUMNS` for each strength that was measured, from 0, the clean images, on."""
-    table: list[Sequence[Value]] = [[0, *[clean] * len(CORRUPTIONS)]]
-    for strength in STRENGTHS if accuracies else ():
-        table.append([strength, *(accuracies[name, strength] for name in CORRUPTIONS)])
-    return table
+def rows(clean: float, accuracies: Mapping[tuple[str, int], float]) -> list[list[Value]]:
+    """A row of `COLUMNS` for the clean images, of strength 0, and for each that was measured."""
+    measured = {("none", 0): clean, **accuracies}
+    return [[name, strength, accuracy] for (name, strength), accuracy in measured.items()]

@@ -141,11 +141,13 @@ def near_rows(
 ) -> list[list[Value]]:
     """A row of `NEAR_COLUMNS` for each image that training has nearly seen, nearest first.
 
-    The training image by its position in the IDX file.
+    Where there are fewer than twenty, those next to them follow. The training image is named by
+    its position in the IDX file.
     """
     if nearest is None:
         return []
-    near = np.flatnonzero(nearest.distances <= NEAR_SEEN)
+    order = np.argsort(nearest.distances, kind="stable")
+    seen = int((nearest.distances <= NEAR_SEEN).sum())
     return [
         [
             int(at),
@@ -155,7 +157,7 @@ def near_rows(
             int(nearest.index[at]),
             names[nearest.labels[at]],
         ]
-        for at in near[np.argsort(nearest.distances[near], kind="stable")]
+        for at in order[: max(seen, 20)]
     ]
 
 
