@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from fashion_mnist.evaluation import figures, metrics
+from fashion_mnist.evaluation import corruptions, figures, metrics
 from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.model import checkpoints, devices
 from fashion_mnist.model.inference import predict_logits, predict_logits_flipped
@@ -29,11 +30,15 @@ def main() -> None:
         logits = predict_logits(network, images, settings.batch_size)
         if settings.test_time_flip:
             flipped = predict_logits_flipped(network, images, settings.batch_size)
+        robust = accuracies(network, test, settings, device) if settings.corruptions else {}
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins)
     if settings.test_time_flip:
         also = metrics.predictions(flipped, test.labels)
         report["accuracy_test_time_flip"] = metrics.accuracy(also)
+    report |= metrics.without_near_seen(made, test.nearest)
+    if robust:
+        report["accuracy_corrupted"] = sum(robust.values()) / len(robust)
     files.write(
         {
             Path("metrics/evaluate.json"): files.json_bytes(report),
@@ -47,12 +52,30 @@ def main() -> None:
                 metrics.RELIABILITY_COLUMNS,
                 metrics.reliability_rows(made, settings.calibration_bins),
             ),
+            Path("plots/corruptions.csv"): files.csv_bytes(
+                corruptions.COLUMNS, corruptions.rows(metrics.accuracy(made), robust)
+            ),
+            Path("plots/near_seen.csv"): files.csv_bytes(
+                metrics.NEAR_COLUMNS, metrics.near_rows(made, test.nearest, names)
+            ),
             Path("plots/misclassified.png"): figures.misclassified_png(
                 test.pixels, test.labels, made.predicted, made.confidence, test.classes
             ),
         }
     )
     print(metrics.describe(report))
+
+
+def accuracies(
+    network: nn.Module, test: splits.Split, settings: Evaluate, device: torch.device
+) -> dict[tuple[str, int], float]:
+    """The accuracy under each corruption, by its name and strength."""
+    found = {}
+    for name, strength, images in corruptions.corrupted(test.grey):
+        normalised = torch.from_numpy(splits.normalise(images, test.mean, test.std)).to(device)
+        logits = predict_logits(network, normalised, settings.batch_size)
+        found[name, strength] = metrics.accuracy(metrics.predictions(logits, test.labels))
+    return found
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from fashion_mnist.data import quality
 from fashion_mnist.data.idx import read_pair
 from fashion_mnist.data.parameters import Prepare
-from fashion_mnist.data.preparation import make_splits
-from fashion_mnist.pipeline import files, splits, stage
+from fashion_mnist.data.preparation import divide, make_splits
+from fashion_mnist.pipeline import files, pictures, splits, stage
 from fashion_mnist.pipeline.parameters import load
 
 RAW = Path("data/raw")
@@ -13,13 +14,25 @@ PREPARED = Path("data/prepared")
 
 
 def main() -> None:
-    """Write the train, validation and test splits."""
+    """Write the train, validation and test splits, and what was seen in them."""
     settings = load(Prepare, "prepare")
-    train, test = (read_pair(RAW, split, len(settings.classes)) for split in ("train", "test"))
-    made = make_splits(train, test, settings)
+    names = splits.numbered(settings.classes)
+    train, test = (read_pair(RAW, split, len(names)) for split in ("train", "test"))
+    parts = divide(train, test, settings.validation_size, settings.seed)
+    near = {name: quality.nearest(parts[name], parts["train"]) for name in ("validation", "test")}
+    made = make_splits(parts, settings, {"test": near["test"]})
     print(", ".join(f"{name}: {len(split.labels)} images" for name, split in made.items()))
     files.write(
-        {PREPARED / f"{name}.safetensors": splits.to_bytes(split) for name, split in made.items()}
+        {
+            **{PREPARED / f"{name}.safetensors": splits.to_bytes(made[name]) for name in made},
+            Path("metrics/data.json"): files.json_bytes(quality.report(parts, near)),
+            Path("plots/classes.csv"): files.csv_bytes(
+                ("class", *parts), quality.class_rows(parts, names)
+            ),
+            Path("plots/samples.png"): pictures.grid_png(
+                "The first training images of each class", quality.samples(parts["train"], names)
+            ),
+        }
     )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from fashion_mnist.model import checkpoints, devices
 from fashion_mnist.model.networks import build
 from fashion_mnist.model.parameters import Model
-from fashion_mnist.pipeline import files, splits, stage, states
+from fashion_mnist.pipeline import files, pictures, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.parent import repository
-from fashion_mnist.training import launcher, ranks
+from fashion_mnist.training import launcher, looks, ranks
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
@@ -27,6 +27,7 @@ from stages import ROOT
 TRAINING = Path("data/prepared/train.safetensors")
 VALIDATION = Path("data/prepared/validation.safetensors")
 HISTORY = Path("plots/history.csv")
+AUGMENTED = Path("plots/augmented.png")
 
 
 def main() -> None:
@@ -64,9 +65,13 @@ def train_together(group: ranks.Group, model: Model, settings: Train) -> None:
         if board:
             board.write(history)
 
-    kept = put_back_on_failure(HISTORY) if group.rank == 0 else nullcontext()
+    title = "One image of each class: as it is, and as nine epochs augment it"
+    shown = pictures.grid_png(title, looks.augmented(training, settings))
+    kept = put_back_on_failure(HISTORY, AUGMENTED) if group.rank == 0 else nullcontext()
     with kept, devices.within_memory("train.batch_size"):
+        group.write({AUGMENTED: shown})  # to be looked at while it trains
         trainer = train(make, resume, on_epoch)
+        table, doubted = looks.suspects(trainer, training)
         last = checkpoints.to_bytes(trainer.weights(), network, training)
         group.write(
             {
@@ -76,6 +81,11 @@ def train_together(group: ranks.Group, model: Model, settings: Train) -> None:
                 Path("checkpoints/last.safetensors"): last,
                 Path("metrics/train.json"): files.json_bytes(summary(trainer)),
                 HISTORY: history_bytes(trainer.history),
+                AUGMENTED: shown,
+                Path("plots/suspects.csv"): files.csv_bytes(looks.SUSPECT_COLUMNS, table),
+                Path("plots/suspects.png"): pictures.grid_png(
+                    "Training images whose label the network doubts most", doubted, columns=3
+                ),
             }
         )
     resume.finish(last)

@@ -24,6 +24,13 @@ IDENTITY = {
 }
 ACTUAL = tuple(NAMES[index % 10] for index in range(200))
 """True classes of the test split: twenty of each."""
+POINTS = {
+    "classes": ("train", "class"),
+    "suspects": ("loss", "label"),
+    "near_seen": ("distance", "actual"),
+    "corruptions": ("accuracy", "corruption"),
+}
+PICTURES = ("augmented", "misclassified", "samples", "suspects")
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class ResultsRepository:
             "metrics/train.json",
             files.json_bytes({"best_epoch": epochs, "validation_accuracy": validation_accuracy}),
         )
+        self.write("metrics/data.json", files.json_bytes({"train_images": 55_000}))
         history = [[n, 1 / n, 0.8, 1.1 / n, 0.79, lr] for n in range(1, epochs + 1)]
         columns = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr"]
         self.write("plots/history.csv", files.csv_bytes(["epoch", *columns], history))
@@ -92,7 +100,11 @@ class ResultsRepository:
         self.write(
             "plots/reliability.csv", files.csv_bytes(["confidence", "accuracy", "count"], bins)
         )
-        shutil.copy(PROJECT / "plots/misclassified.png", self.root / "plots/misclassified.png")
+        for path, (x, y) in POINTS.items():
+            rows = [[accuracy, name] for name in names]
+            self.write(f"plots/{path}.csv", files.csv_bytes([x, y], rows))
+        for name in PICTURES:
+            shutil.copy(PROJECT / "plots/misclassified.png", self.root / f"plots/{name}.png")
         self.write("dvc.lock", lock(seed, lr, epochs, code, settings))
         self.record()
         parameters = PARAMS.read_text()

@@ -23,9 +23,8 @@ from ruamel.yaml import YAML
 from torch.distributed import TCPStore
 
 from fashion_mnist.data.idx import FILES
-from fashion_mnist.data.preparation import normalise
 from fashion_mnist.pipeline import stage
-from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.pipeline.splits import Split, normalise
 from fashion_mnist.training.parameters import Train
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -113,7 +112,7 @@ def split(count: int, seed: int = 0) -> Split:
     """A prepared split of learnable images, normalised with 0.5/0.5."""
     classes = labels(count, seed)
     pixels = normalise(images(classes, seed), 0.5, 0.5)
-    return Split(pixels, classes.astype(np.int64), 0.5, 0.5, CLASSES)
+    return Split(pixels, classes.astype(np.int64), 0.5, 0.5, CLASSES, np.arange(count))
 
 
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:

@@ -157,6 +157,13 @@ def test_what_a_killed_write_leaves_is_committed_by_nobody(tool):
     assert found.splitlines() == names
 
 
+def test_outputs_that_are_not_cached_are_metrics_or_plots():
+    """A plain out with `cache: false` turns the run cache off for its whole stage."""
+    for stage in STAGES.values():
+        for entry in stage.get("outs", []):
+            assert isinstance(entry, str) or "cache" not in next(iter(entry.values())), entry
+
+
 def plot_definitions() -> list[tuple[str, dict, dict[str, list[str]]]]:
     """Each plot's id, its options, and the columns that it draws, by file."""
     found = []

@@ -110,7 +110,9 @@ def test_every_plot_is_drawn_with_its_title_and_labels(project, tmp_path):
     seen = page(project, tmp_path, "show", screenshot="show.png")
     assert seen.problems == []
     assert set(seen.plots) == set(map(element, definitions()))
-    assert seen.images == ["static/workspace_plots_misclassified.png"]
+    assert sorted(seen.images) == [
+        f"static/workspace_plots_{name}.png" for name in results_repository.PICTURES
+    ]
     assert seen.right <= plots_page.WIDTH
     assert (tmp_path / "show.png").stat().st_size > 50_000
     for name, definition in definitions().items():
@@ -126,7 +128,7 @@ def test_two_revisions_with_other_epochs_and_other_splits(project, tmp_path):
     seen = page(project, tmp_path, "diff", "main", screenshot="diff.png")
     assert seen.problems == []
     assert set(seen.plots) == set(map(element, definitions()))
-    assert len(seen.images) == 2
+    assert len(seen.images) == 2 * len(results_repository.PICTURES)
     assert seen.right <= plots_page.WIDTH
     for name, svg in seen.plots.items():
         told = [text for text in texts(svg) if text in COLOURS]

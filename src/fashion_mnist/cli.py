@@ -40,6 +40,7 @@ def main() -> None:
     _add_search(commands)
     _add_report(commands)
     _add_draw(commands)
+    _add_own(commands)
     arguments = parser.parse_args()
     stage.run(lambda: _run(arguments))
 
@@ -165,6 +166,17 @@ def _add_draw(commands: Commands) -> None:
     command.add_argument("folder", metavar="FOLDER", type=Path)
     command.add_argument("--base", metavar="REV", help="a revision to draw beside the workspace")
     command.set_defaults(run=draw)
+
+
+def _add_own(commands: Commands) -> None:
+    command = commands.add_parser(
+        "own",
+        help="make params.yaml fit images of your own",
+        description="Take a folder of train/NAME/*.png and test/NAME/*.png, or of the four IDX "
+        "files: write params.yaml and say the command that runs the pipeline on it.",
+    )
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.set_defaults(run=adopt)
 
 
 def _add_formats(command: argparse.ArgumentParser) -> None:
@@ -320,3 +332,11 @@ def draw(arguments: argparse.Namespace) -> None:
     }
     files.write(pictures)
     print("\n".join(map(str, pictures)))
+
+
+def adopt(arguments: argparse.Namespace) -> None:
+    """Write params.yaml, and IDX files where the folder holds pictures."""
+    from fashion_mnist import own
+    from fashion_mnist.comparison import revisions
+
+    print(own.adopt(arguments.folder, revisions.find_root()))

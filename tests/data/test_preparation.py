@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_mnist.data.parameters import Prepare
-from fashion_mnist.data.preparation import hold_out, make_splits, normalise, statistics
+from fashion_mnist.data.preparation import divide, hold_out, make_splits, statistics
 from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import normalise
 
 FIXED = {
     "classes": list(small.CLASSES),
@@ -25,8 +26,11 @@ def pair(count, seed=0):
     return small.images(labels, seed), labels
 
 
-def prepare(**changes):
-    return Prepare(**{**FIXED, **changes})
+def prepare(train, test, **changes):
+    """The splits, under `FIXED` with changes."""
+    settings = Prepare(**{**FIXED, **changes})
+    parts = divide(train, test, settings.validation_size, settings.seed)
+    return make_splits(parts, settings, {})
 
 
 def test_three_pixels_are_normalised():
@@ -76,7 +80,7 @@ def test_a_hold_out_that_leaves_nothing_is_refused(size):
 def test_no_image_is_lost(size):
     """a16: the hold-out and the training split add up, and keep their labels."""
     train, test = pair(1000), pair(20, 1)
-    made = make_splits(train, test, prepare(validation_size=size))
+    made = prepare(train, test, validation_size=size)
     assert [len(made[name].labels) for name in ("train", "validation", "test")] == [
         1000 - size,
         size,
@@ -88,6 +92,9 @@ def test_no_image_is_lost(size):
         made["validation"].images, normalise(train[0][held_out], 0.5, 0.5)
     )
     np.testing.assert_array_equal(made["test"].images, normalise(test[0], 0.5, 0.5))
+    np.testing.assert_array_equal(made["validation"].index, held_out)
+    np.testing.assert_array_equal(made["train"].grey, train[0][made["train"].index])
+    np.testing.assert_array_equal(made["test"].index, np.arange(20))
     assert made["validation"].images.shape[1:] == (1, 28, 28)
     assert made["train"].labels.dtype == np.int64
 
@@ -96,7 +103,7 @@ def test_measured_statistics_are_those_of_the_training_split_alone():
     train, test = pair(40), pair(10, 1)
     kept, held_out = hold_out(train[1], 10, 0)
     train[0][held_out] = 255  # would move the mean, were it looked at
-    made = make_splits(train, test, prepare(validation_size=10, normalisation="measured"))
+    made = prepare(train, test, validation_size=10, normalisation="measured")
     pixels = train[0][kept] / 255
     for split in made.values():
         assert (split.mean, split.std) == pytest.approx((pixels.mean(), pixels.std()))
@@ -108,4 +115,4 @@ def test_equal_pixels_cannot_be_measured():
     images = np.full((3, 28, 28), 7, np.uint8)
     split = (images, np.uint8([0, 1, 2]))
     with pytest.raises(UserError, match=r"prepare\.normalisation is measured.*equal"):
-        make_splits(split, split, prepare(validation_size=0, normalisation="measured"))
+        prepare(split, split, validation_size=0, normalisation="measured")

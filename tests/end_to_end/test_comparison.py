@@ -39,6 +39,9 @@ def test_report_and_drawings_of_every_plot(repository, tmp_path, monkeypatch):
     assert console.run(monkeypatch, "draw", tmp_path / "drawn") == 0
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
         f"{name}.png"
-        for name in ("loss", "accuracy", "history", "predictions", "per_class", "reliability")
+        for name in (
+            *("loss", "accuracy", "history", "predictions", "per_class", "reliability"),
+            *("classes", "suspects", "near_seen", "corruptions"),
+        )
     }
     assert copy.git("status", "--short") == ""

@@ -17,18 +17,20 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from small import CLASSES, images, labels
 
-from fashion_mnist.data.preparation import normalise
 from fashion_mnist.model import checkpoints
 from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.pipeline.splits import Nearest, Split, normalise
 from fashion_mnist.training.resume import ResumeFile
 
 DESCRIPTION = {"name": "lenet", "width": 0.125, "dropout": 0.5}
 LABELS = labels(20)
 PIXELS = images(LABELS)
-SPLIT = Split(normalise(PIXELS, 0.5, 0.5), LABELS.astype(np.int64), 0.5, 0.5, CLASSES)
+INDEX = np.arange(20) * 3
+NEAREST = Nearest(np.arange(20, dtype=np.float32), INDEX, INDEX % 10)
+IMAGES = normalise(PIXELS, 0.5, 0.5)
+SPLIT = Split(IMAGES, LABELS.astype(np.int64), 0.5, 0.5, CLASSES, INDEX, NEAREST)
 
 
 def checkpoint(**description):
@@ -57,7 +59,7 @@ def test_a_checkpoint_is_the_same_bytes_every_time():
         "import sys; from fashion_mnist.model import checkpoints\n"
         f"from fashion_mnist.model.networks import build; made = {DESCRIPTION}\n"
         "from fashion_mnist.pipeline.splits import Split\n"
-        f"split = Split(None, None, 0.5, 0.5, {CLASSES})\n"
+        f"split = Split(None, None, 0.5, 0.5, {CLASSES}, None)\n"
         "weights = build(**made, seed=3).state_dict()\n"
         "sys.stdout.buffer.write(checkpoints.to_bytes(weights, made, split))"
     )
@@ -82,6 +84,10 @@ def test_a_split_comes_back_as_it_was(tmp_path):
     again = splits.read(path)
     np.testing.assert_array_equal(again.images, SPLIT.images)
     np.testing.assert_array_equal(again.labels, SPLIT.labels)
+    np.testing.assert_array_equal(again.index, INDEX)
+    for name, array in vars(NEAREST).items():
+        np.testing.assert_array_equal(getattr(again.nearest, name), array)
+    np.testing.assert_array_equal(again.grey, PIXELS)
     assert (again.mean, again.std, again.black, again.classes) == (0.5, 0.5, -1.0, CLASSES)
     assert splits.to_bytes(again) == path.read_bytes()
     np.testing.assert_allclose(again.pixels * 255, PIXELS, atol=1e-4)  # float32
@@ -106,6 +112,7 @@ GOOD = {
     "labels": torch.from_numpy(SPLIT.labels),
     "mean": torch.zeros(1, dtype=torch.float64),
     "std": torch.ones(1, dtype=torch.float64),
+    "index": torch.from_numpy(INDEX),
 }
 
 FOREIGN = {
@@ -117,6 +124,10 @@ FOREIGN = {
     "labels of eleven": safe(**{**GOOD, "labels": GOOD["labels"] + 1}),
     "names of nine": safe(CLASSES[:9], **GOOD),
     "names missing": save(GOOD),
+    "index in float": safe(**{**GOOD, "index": GOOD["index"].double()}),
+    "a part of nearest": safe(**GOOD, nearest_index=INDEX + 0),
+    "nearest of fewer": safe(**GOOD, **{f"nearest_{n}": a[1:] for n, a in vars(NEAREST).items()}),
+    "a tensor more": safe(**GOOD, more=INDEX + 0),
     "labels below zero": safe(**{**GOOD, "labels": GOOD["labels"] - 1}),
     "labels in float": safe(**{**GOOD, "labels": GOOD["labels"].double()}),
     "images flat": safe(**{**GOOD, "images": GOOD["images"].flatten(1)}),

@@ -58,7 +58,9 @@ def test_classes_that_do_not_occur_keep_their_rows(workspace):
     path = workspace.path / "data/prepared/test.safetensors"
     test = splits.read(path)
     few = np.isin(test.labels, [0, 2, 9])
-    part = replace(test, images=test.images[few], labels=test.labels[few])
+    part = replace(
+        test, nearest=None, images=test.images[few], labels=test.labels[few], index=test.index[few]
+    )
     path.write_bytes(splits.to_bytes(part))
     assert workspace.run("evaluate")[0] == 0
     made = table(workspace, "per_class")
@@ -94,6 +96,56 @@ def test_flipping_reports_one_figure_more(workspace, finished):
     made = report(workspace)
     assert 0 <= made.pop("accuracy_test_time_flip") <= 1
     assert made == report(finished)
+
+
+def test_corruptions_report_a_mean_and_a_table(workspace, finished):
+    """Off, the table holds the clean images alone."""
+    assert [row["strength"] for row in table(finished, "corruptions")] == ["0"]
+    workspace.set(**{"evaluate.corruptions": True})
+    assert workspace.run("evaluate")[0] == 0
+    made = report(workspace)
+    clean, *rows = table(workspace, "corruptions")
+    assert len(rows) == 30
+    assert float(clean["accuracy"]) == made["accuracy"]
+    mean = np.mean([float(row["accuracy"]) for row in rows])
+    assert made.pop("accuracy_corrupted") == pytest.approx(mean, abs=1e-5)
+    assert made == report(finished)
+
+
+def test_images_that_training_has_nearly_seen_are_listed_and_left_out(workspace):
+    """Three of forty, the nearest first; the table goes on with those next to them."""
+    path = workspace.path / "data/prepared/test.safetensors"
+    test = splits.read(path)
+    distances = np.full(40, 50, np.float32)
+    distances[[3, 7, 20, 30]] = 10, 0, 4.5, 10.5
+    nearest = splits.Nearest(distances, np.arange(40) + 1000, (test.labels + 1) % 10)
+    path.write_bytes(splits.to_bytes(replace(test, nearest=nearest)))
+    assert workspace.run("evaluate")[0] == 0
+    rows, made = table(workspace, "near_seen"), report(workspace)
+    assert len(rows) == 20
+    assert [int(row["index"]) for row in rows[:4]] == [7, 20, 3, 30]
+    assert [int(row["training_index"]) for row in rows[:4]] == [1007, 1020, 1003, 1030]
+    assert [float(row["distance"]) for row in rows[:4]] == [0, 4.5, 10, 10.5]
+    predictions = table(workspace, "predictions")
+    for row in rows:
+        label = test.labels[int(row["index"])]
+        assert row["actual"] == NAMES[label]
+        assert row["training_label"] == NAMES[(label + 1) % 10]
+        assert row["predicted"] == predictions[int(row["index"])]["predicted"]
+    right = [p["actual"] == p["predicted"] for p in predictions]
+    others = [ok for index, ok in enumerate(right) if index not in (3, 7, 20)]
+    assert made["near_seen"] == 3
+    assert made["accuracy_without_near_seen"] == pytest.approx(np.mean(others), abs=1e-6)
+
+
+def test_all_images_nearly_seen_leave_no_figure(workspace):
+    path = workspace.path / "data/prepared/test.safetensors"
+    test = splits.read(path)
+    nearest = replace(test.nearest, distances=np.zeros(40, np.float32))
+    path.write_bytes(splits.to_bytes(replace(test, nearest=nearest)))
+    assert workspace.run("evaluate")[0] == 0
+    assert report(workspace)["near_seen"] == len(table(workspace, "near_seen")) == 40
+    assert "accuracy_without_near_seen" not in report(workspace)
 
 
 def test_a_network_that_diverged_is_refused(workspace):

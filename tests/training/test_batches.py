@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import split, train_settings
+from small import CLASSES, split, train_settings
 
 from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.batches import Batches
@@ -15,7 +15,7 @@ def numbered(count):
     """Images that are evenly as bright as their number, whose label is its last digit."""
     number = np.arange(count, dtype=np.float32)
     images = np.broadcast_to((number / count)[:, None, None, None], (count, 1, 28, 28)).copy()
-    return Split(images, number.astype(np.int64) % 10, 0.0, 1.0)
+    return Split(images, number.astype(np.int64) % 10, 0.0, 1.0, CLASSES, number)
 
 
 def epoch_of(count, epoch, **changes):

@@ -1,40 +1,81 @@
 """From raw images to normalised splits: the hold-out and the normalisation."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.pipeline.splits import Nearest, Split, normalise
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Images, uint8, N×28×28, and labels, uint8, N."""
 
 
-def make_splits(train: Pair, test: Pair, settings: Prepare) -> dict[str, Split]:
-    """The splits "train", "validation" and "test", the first two from `train`, in file order.
+@dataclass(frozen=True)
+class Part:
+    """The images of a split as they are in the file.
+
+    Attributes:
+        images: uint8, N×28×28.
+        labels: int64, N.
+        index: int64, N, positions in the IDX file, ascending.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    index: np.ndarray
+
+
+def divide(train: Pair, test: Pair, size: int, seed: int) -> dict[str, Part]:
+    """The parts "train", "validation" and "test", the first two from `train` (see `hold_out`).
 
     Raises:
-        UserError: the hold-out leaves nothing to train on, or all pixels are equal, so that they
-            cannot be normalised by their standard deviation.
+        UserError: the hold-out leaves nothing to train on.
     """
-    images, labels = train
-    kept, held_out = hold_out(labels, settings.validation_size, settings.seed)
+    kept, held_out = hold_out(train[1], size, seed)
+    chosen = {
+        "train": (train, kept),
+        "validation": (train, held_out),
+        "test": (test, np.arange(len(test[1]))),
+    }
+    return {
+        name: Part(images[index], labels[index].astype(np.int64), index)
+        for name, ((images, labels), index) in chosen.items()
+    }
+
+
+def make_splits(
+    parts: Mapping[str, Part], settings: Prepare, nearest: Mapping[str, Nearest]
+) -> dict[str, Split]:
+    """The parts, normalised.
+
+    Args:
+        nearest: what a split is to carry of it, by the split's name.
+
+    Raises:
+        UserError: all pixels are equal, so that they cannot be normalised by their standard
+            deviation.
+    """
     mean, std = settings.mean, settings.std
     if settings.normalisation == "measured":
-        mean, std = statistics(images[kept])
+        mean, std = statistics(parts["train"].images)
         if std == 0:
             raise UserError("prepare.normalisation is measured, but all training pixels are equal")
     classes = tuple(settings.classes)
-    parts = {
-        "train": (images[kept], labels[kept]),
-        "validation": (images[held_out], labels[held_out]),
-        "test": test,
-    }
     return {
-        name: Split(normalise(pixels, mean, std), labels.astype(np.int64), mean, std, classes)
-        for name, (pixels, labels) in parts.items()
+        name: Split(
+            normalise(part.images, mean, std),
+            part.labels,
+            mean,
+            std,
+            classes,
+            part.index,
+            nearest.get(name),
+        )
+        for name, part in parts.items()
     }
 
 
@@ -85,14 +126,3 @@ def statistics(images: np.ndarray) -> tuple[float, float]:
     first = sum(value * count for value, count in enumerate(counts))
     second = sum(value * value * count for value, count in enumerate(counts))
     return first / (255 * pixels), math.sqrt((pixels * second - first**2) / (255 * pixels) ** 2)
-
-
-def normalise(images: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """(pixel / 255 - mean) / std, for uint8 N×28×28 images.
-
-    Returns:
-        float32, N×1×28×28.
-    """
-    table: np.ndarray = ((np.arange(256) / 255 - mean) / std).astype(np.float32)
-    normalised: np.ndarray = table[images][:, None]
-    return normalised

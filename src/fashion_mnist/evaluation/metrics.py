@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.files import Value
+from fashion_mnist.pipeline.splits import Nearest
 
 MILLION = 1_000_000
 
@@ -112,6 +113,52 @@ def class_figures(made: Predictions) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def accuracy(made: Predictions) -> float:
     """The share of right predictions."""
     return int(made.correct.sum()) / len(made.labels)
+
+
+NEAR_SEEN = 10
+"""Grey levels of 255: a test image is nearly seen in training where the root mean square of its
+pixels' differences to a training image's is at most this."""
+
+NEAR_COLUMNS = ("index", "actual", "predicted", "distance", "training_index", "training_label")
+
+
+def without_near_seen(made: Predictions, nearest: Nearest | None) -> dict[str, Value]:
+    """How many images training has nearly seen, and the accuracy without them, if any are left.
+
+    No figure where the split does not know.
+    """
+    if nearest is None:
+        return {}
+    near = nearest.distances <= NEAR_SEEN
+    figures: dict[str, Value] = {"near_seen": int(near.sum())}
+    if not near.all():
+        figures["accuracy_without_near_seen"] = float(made.correct[~near].mean())
+    return figures
+
+
+def near_rows(
+    made: Predictions, nearest: Nearest | None, names: Sequence[str]
+) -> list[list[Value]]:
+    """A row of `NEAR_COLUMNS` for each image that training has nearly seen, nearest first.
+
+    Where there are fewer than twenty, those next to them follow. The training image is named by
+    its position in the IDX file.
+    """
+    if nearest is None:
+        return []
+    order = np.argsort(nearest.distances, kind="stable")
+    seen = int((nearest.distances <= NEAR_SEEN).sum())
+    return [
+        [
+            int(at),
+            names[made.labels[at]],
+            names[made.predicted[at]],
+            float(nearest.distances[at]),
+            int(nearest.index[at]),
+            names[nearest.labels[at]],
+        ]
+        for at in order[: max(seen, 20)]
+    ]
 
 
 def describe(figures: dict[str, Value]) -> str:

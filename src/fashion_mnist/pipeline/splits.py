@@ -11,7 +11,24 @@ from safetensors import numpy as safetensors_numpy
 
 from fashion_mnist.pipeline.errors import UserError
 
+NEAREST = "nearest_"
 KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The training image that each image of a split resembles most.
+
+    Attributes:
+        distances: float32, N, root mean square of the pixels' differences, in grey levels, 0 to
+            255; 0 where the two are identical.
+        index: int64, N, the training image's position in its IDX file.
+        labels: int64, N, the training image's class.
+    """
+
+    distances: np.ndarray
+    index: np.ndarray
+    labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,8 @@ class Split:
         mean: of pixel / 255, as it was subtracted.
         std: by which it was then divided.
         classes: the name of each class, K, in label order, also of those that do not occur.
+        index: int64, N, each image's position in the IDX file that it comes from.
+        nearest: of the test split alone.
     """
 
     images: np.ndarray
@@ -31,6 +50,8 @@ class Split:
     mean: float
     std: float
     classes: tuple[str, ...]
+    index: np.ndarray
+    nearest: Nearest | None = None
 
     @property
     def black(self) -> float:
@@ -41,6 +62,28 @@ class Split:
     def pixels(self) -> np.ndarray:
         """The images before normalisation, float32, N×28×28, 0 (black) to 1."""
         return self.images[:, 0] * self.std + self.mean
+
+    @property
+    def grey(self) -> np.ndarray:
+        """The images as they were in the file, uint8, N×28×28."""
+        return grey(self.images, self.mean, self.std)
+
+
+def normalise(images: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """(pixel / 255 - mean) / std, for uint8 N×28×28 images.
+
+    Returns:
+        float32, N×1×28×28.
+    """
+    table: np.ndarray = ((np.arange(256) / 255 - mean) / std).astype(np.float32)
+    normalised: np.ndarray = table[images][:, None]
+    return normalised
+
+
+def grey(images: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """The inverse of `normalise`, to the nearest grey level: uint8, N×28×28."""
+    levels: np.ndarray = np.rint((images[:, 0] * std + mean) * 255).clip(0, 255).astype(np.uint8)
+    return levels
 
 
 def numbered(classes: Sequence[str]) -> tuple[str, ...]:
@@ -54,15 +97,17 @@ def numbered(classes: Sequence[str]) -> tuple[str, ...]:
 
 def to_bytes(split: Split) -> bytes:
     """The split as a safetensors file, the same bytes for the same split."""
-    return safetensors_numpy.save(
-        {
-            "images": np.ascontiguousarray(split.images),
-            "labels": split.labels,
-            "mean": np.array([split.mean]),
-            "std": np.array([split.std]),
-        },
-        metadata={KEY: json.dumps({"classes": split.classes}, sort_keys=True)},
-    )
+    arrays = {
+        "images": np.ascontiguousarray(split.images),
+        "labels": split.labels,
+        "mean": np.array([split.mean]),
+        "std": np.array([split.std]),
+        "index": split.index,
+    }
+    if split.nearest is not None:
+        arrays |= {NEAREST + name: array for name, array in vars(split.nearest).items()}
+    description = json.dumps({"classes": split.classes})
+    return safetensors_numpy.save(arrays, metadata={KEY: description})
 
 
 def read(path: Path) -> Split:
@@ -91,16 +136,24 @@ def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
     Raises:
         KeyError, ValueError: they are another file's, or damaged.
     """
-    images, labels, mean, std = (arrays[name] for name in ("images", "labels", "mean", "std"))
-    wanted: dict[str, tuple[np.ndarray, type, tuple[int, ...]]] = {
-        "images": (images, np.float32, (len(labels), 1, 28, 28)),
-        "labels": (labels, np.int64, (len(labels),)),
-        "mean": (mean, np.float64, (1,)),
-        "std": (std, np.float64, (1,)),
+    count = len(arrays["labels"])
+    wanted: dict[str, tuple[type, tuple[int, ...]]] = {
+        "images": (np.float32, (count, 1, 28, 28)),
+        "labels": (np.int64, (count,)),
+        "mean": (np.float64, (1,)),
+        "std": (np.float64, (1,)),
+        "index": (np.int64, (count,)),
+        f"{NEAREST}distances": (np.float32, (count,)),
+        f"{NEAREST}index": (np.int64, (count,)),
+        f"{NEAREST}labels": (np.int64, (count,)),
     }
-    for name, (array, dtype, shape) in wanted.items():
+    for name, array in arrays.items():
+        dtype, shape = wanted[name]
         if array.dtype != np.dtype(dtype) or array.shape != shape:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    images, labels, mean, std, index = (arrays[name] for name in list(wanted)[:5])
+    near = {n.removeprefix(NEAREST): arrays[n] for n in arrays if n.startswith(NEAREST)}
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(f"a label is not 0 to {len(classes) - 1}")
-    return Split(images, labels, float(mean[0]), float(std[0]), tuple(classes))
+    nearest = Nearest(**near) if near else None
+    return Split(images, labels, float(mean[0]), float(std[0]), tuple(classes), index, nearest)

@@ -99,14 +99,14 @@ def summary(trainer: Trainer) -> dict[str, Any]:
 
 
 @contextmanager
-def put_back_on_failure(path: Path) -> Iterator[None]:
-    """Leave `path` as it was before, should the block that rewrites it fail."""
-    before = path.read_bytes() if path.exists() else None
+def put_back_on_failure(*paths: Path) -> Iterator[None]:
+    """Leave the files as they were before, should the block that rewrites them fail."""
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
         yield
     except BaseException:
-        if before is None:
-            path.unlink(missing_ok=True)
-        else:
-            files.write({path: before})
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+        files.write({path: content for path, content in before.items() if content is not None})
         raise

@@ -46,6 +46,9 @@ class Trainer:
     Attributes:
         history: a row of `COLUMNS` for each finished epoch.
         losses: of each training sample when it was last trained on, float32, on the CPU.
+        doubts: a running mean of those losses, in which each epoch weighs twice as much as the one
+            before, float32, on the CPU.
+        said: the class that each training sample was last taken for, int64, on the CPU.
         best: weights after the best epoch (see `best_row`), on the CPU.
     """
 
@@ -70,6 +73,8 @@ class Trainer:
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels)
         self.losses = torch.full((len(training.labels),), math.inf)
+        self.doubts = self.losses.clone()
+        self.said = torch.zeros(len(training.labels), dtype=torch.int64)
         self.history: list[Row] = []
         self.best: Weights = {}
 
@@ -147,8 +152,13 @@ class Trainer:
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
-        self.losses[order.cpu()] = losses.float().cpu()
-        right = logits.argmax(1) == labels
+        said = logits.argmax(1)
+        at, now = order.cpu(), losses.float().cpu()
+        before = self.doubts[at]
+        self.losses[at] = now
+        self.doubts[at] = torch.where(before.isinf(), now, (before + now) / 2)
+        self.said[at] = said.cpu()
+        right = said == labels
         return {
             "train_loss": float((losses * counts).sum() / counts.sum()),
             "train_accuracy": float(counts[right].sum() / counts.sum()),
@@ -172,6 +182,8 @@ class Trainer:
             "averaged": None if self.averaged is None else to_cpu(self.averaged.state_dict()),
             "optimizer": to_cpu(self.optimizer.state_dict()),
             "losses": self.losses,
+            "doubts": self.doubts,
+            "said": self.said,
             "history": self.history,
             "best": self.best,
         }
@@ -186,6 +198,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step.forget()
         self.losses = state["losses"]
+        self.doubts, self.said = state["doubts"], state["said"]
         self.history = state["history"]
         self.best = state["best"]
 
