@@ -173,7 +173,7 @@ def _add_own(commands: Commands) -> None:
         "own",
         help="make params.yaml fit images of your own",
         description="Take a folder of train/NAME/*.png and test/NAME/*.png, or of the four IDX "
-        "files: write params.yaml and say the command that runs the pipeline on it.",
+        "files: write params.yaml, and print the command that runs the pipeline on it.",
     )
     command.add_argument("folder", metavar="FOLDER", type=Path)
     command.set_defaults(run=adopt)
