@@ -103,3 +103,32 @@ GNU_ONLY = {
 def test_shell_blocks_need_no_gnu_tools(name):
     text = (PROJECT / name).read_text()
     assert [flag for flag, pattern in GNU_ONLY.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("current", "verify", "said", "status"),
+    [
+        (0, 0, "verify has spoken", 0),
+        (0, 1, "verify has spoken", 2),
+        (0, 3, "verify has spoken", 0),
+        (3, 0, "The results were made by this run", 0),
+        (2, 0, "could not be verified: the log says why", 2),
+    ],
+    ids=["the same", "other bytes", "too long", "not current", "error"],
+)
+def test_verified_says_what_is_the_case_and_fails_where_bytes_are_others(
+    tmp_path, current, verify, said, status
+):
+    """The report's second line is what it wrote; make ends with 2 where a command fails."""
+    stub = tmp_path / ".venv/bin/fashion-mnist"
+    stub.parent.mkdir(parents=True)
+    stub.write_text(
+        f'#!/bin/sh\ncase "$1" in current) exit {current} ;; esac\n'
+        f"echo verify has spoken\nexit {verify}\n"
+    )
+    stub.chmod(0o755)
+    makefile = (PROJECT / "Makefile").read_text().replace("verified: install", "verified:")
+    (tmp_path / "Makefile").write_text(makefile)
+    done = subprocess.run(["make", "verified"], cwd=tmp_path, capture_output=True, check=False)
+    assert said in (tmp_path / "verified.txt").read_text()
+    assert done.returncode == status

@@ -110,7 +110,7 @@ def gitlab(tmp_path):
     script = yaml.safe_load(GITLAB.read_text())["report"]["script"]
     stub = '#!/bin/sh\necho "${0##*/} $*" >> calls\n'
 
-    def ran(*, token="a-token", report=0, download=0):
+    def ran(*, token="a-token", report=0, download=0, verified=0):
         results = {
             "make": 0,
             "git": 0,
@@ -121,7 +121,8 @@ def gitlab(tmp_path):
         for name, status in results.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{stub}exit {status}\n")
+            verify = f'case "$1" in verified) exit {verified} ;; esac\n' if name == "make" else ""
+            path.write_text(f"{stub}{verify}exit {status}\n")
             path.chmod(0o755)
         (tmp_path / "calls").unlink(missing_ok=True)
         done = subprocess.run(
@@ -137,7 +138,7 @@ def gitlab(tmp_path):
     return ran
 
 
-MADE = ["make", "git", "fashion-mnist"]
+MADE = ["make", "make", "git", "fashion-mnist"]
 
 
 def test_gitlab_comments_with_a_token_alone(gitlab):
@@ -156,6 +157,14 @@ def test_gitlab_posts_a_report_of_missing_results_and_fails(gitlab):
     assert gitlab(report=2, token="") == (2, MADE)
 
 
+def test_gitlab_posts_what_could_not_be_verified_and_fails(gitlab):
+    assert gitlab(verified=2) == (2, [*MADE, "curl", "cml"])
+    assert gitlab(verified=2, token="") == (2, MADE)
+
+
+STEPS = ["Install", "Rebuild the committed results", "Run the pipeline", "Write the report"]
+
+
 @pytest.fixture
 def upstream(tmp_path):
     """The repository on the server: main holds results with twenty mistakes."""
@@ -170,7 +179,7 @@ def push(upstream, tmp_path):
     """Push a change of the parameters as a branch, and run the workflow on a clone of it."""
     (job,) = workflow_runner.load("report.yml")["jobs"].values()
 
-    def pushed(wrong, *, lr=0.003, fork=False, missing=None):
+    def pushed(wrong, *, lr=0.003, fork=False, missing=None, verified=0):
         upstream.git("switch", "--quiet", "-C", "change", "main")
         parameters = (upstream.root / "params.yaml").read_text()
         upstream.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
@@ -185,8 +194,10 @@ def push(upstream, tmp_path):
             if missing:
                 (folder / missing).unlink()
 
-        ran = workflow_runner.run(job, clone.root, tmp_path / "work", make_results, fork=fork)
-        assert bool(ran.failed) == bool(missing), ran.output
+        ran = workflow_runner.run(
+            job, clone.root, tmp_path / "work", make_results, fork=fork, verified=verified
+        )
+        assert bool(ran.failed) == bool(missing or verified), ran.output
         report_rules.check(clone.root)
         return ran
 
@@ -195,7 +206,7 @@ def push(upstream, tmp_path):
 
 def test_a_second_push_updates_the_one_comment(push):
     first = push(wrong=range(5))
-    assert first.steps == ["Install", "Run the pipeline", "Write the report", "Comment"]
+    assert first.steps == [*STEPS, "Comment"]
     assert first.calls[-1] == f"cml comment update --target=pr --watermark-title={TITLE} report.md"
     text = report_rules.check(first.comments[TITLE])
     assert text.startswith("## Results of origin/main (")
@@ -212,7 +223,7 @@ def test_a_second_push_updates_the_one_comment(push):
 def test_a_fork_gets_a_summary_and_no_comment(push):
     """Here also without any difference."""
     ran = push(wrong=range(20), lr=0.001, fork=True)
-    assert ran.steps == ["Install", "Run the pipeline", "Write the report"]
+    assert ran.steps == STEPS
     assert not ran.comments
     assert 'report/loss.png in the artifact "report"' in ran.summary
     assert "![" not in ran.summary
@@ -221,12 +232,20 @@ def test_a_fork_gets_a_summary_and_no_comment(push):
     assert "No parameter differs." in ran.summary
 
 
+def test_other_bytes_are_told_in_the_comment_and_the_run_is_red(push):
+    """The report's second line says what came of rebuilding the committed results."""
+    ran = push(wrong=range(5), verified=1)
+    assert ran.failed == ["Fail where the committed results are not those of the commit"]
+    text = report_rules.check(ran.comments[TITLE])
+    assert text.splitlines()[2] == "HEAD was looked at."
+
+
 def test_missing_results_are_told_in_the_comment_and_the_run_is_red(push):
     """The committed file of the base lies there: it is not the one of this run."""
     ran = push(wrong=range(5), missing="metrics/evaluate.json")
     assert ran.failed == ["Write the report"]
     assert ran.steps[-1] == "Comment"
-    said = "**No verdict:** the results of workspace are incomplete: metrics/evaluate.json"
+    said = "**No verdict:** the results of this pull request are incomplete: metrics/evaluate.json"
     assert said in report_rules.check(ran.comments[TITLE])
     assert said in ran.summary
 
@@ -240,4 +259,4 @@ def test_a_base_without_results(upstream, push):
     )
     assert "misclassified_base" not in text
     row = next(line for line in text.splitlines() if "| accuracy" in line)
-    assert [cell.strip() for cell in row.split("|")][2:4] == ["-", "0.975"]
+    assert [cell.strip() for cell in row.split("|")][2:4] == ["-", "0.975 (0 to 1)"]

@@ -153,6 +153,12 @@ def _add_report(commands: Commands) -> None:
         "Prints the path of report.md.",
     )
     command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
+    command.add_argument(
+        "--verified",
+        metavar="FILE",
+        type=Path,
+        help="what `verify` has printed, for the second line",
+    )
     command.set_defaults(run=report)
 
 
@@ -309,7 +315,8 @@ def report(arguments: argparse.Namespace) -> None:
     from fashion_mnist.report import report
 
     root = revisions.find_root()
-    made = report.make(revisions.resolve(arguments.base, root))
+    verified = "" if arguments.verified is None else arguments.verified.read_text(encoding="utf-8")
+    made = report.make(revisions.resolve(arguments.base, root), verified.strip())
     report.write(made, root)
     print(root / report.REPORT)
     if made.fault:  # the report says so too

@@ -113,7 +113,7 @@ def test_a_commit_is_rebuilt_to_the_byte(monkeypatch, capfd, repository, tmp_pat
     before = checkout.outputs()
     assert verify(monkeypatch, capfd, checkout) == (
         0,
-        "HEAD was rebuilt here from nothing, to the byte",
+        "HEAD was rebuilt here from nothing, to the byte.",
     )
     assert checkout.outputs() == before
 
@@ -140,7 +140,7 @@ def test_what_takes_too_long_is_unknown(monkeypatch, capfd, repository, tmp_path
     status, line = verify(monkeypatch, capfd, checkout, "--minutes", "0.001")
     assert (status, line) == (
         3,
-        "HEAD could not be verified: it was not rebuilt within 0.001 minutes",
+        "HEAD could not be verified: it was not rebuilt within 0.001 minutes.",
     )
 
 

@@ -144,7 +144,7 @@ def rebuild(revision: Revision, minutes: float) -> Rebuilt:
             )
         except subprocess.TimeoutExpired:
             reason = f"it was not rebuilt within {minutes:g} minutes"
-            return Rebuilt("unknown", f"{revision.name} could not be verified: {reason}")
+            return Rebuilt("unknown", f"{revision.name} could not be verified: {reason}.")
         except subprocess.CalledProcessError:
             raise UserError(
                 f"{revision.name} cannot be rebuilt: its pipeline failed, as shown above"
@@ -154,11 +154,11 @@ def rebuild(revision: Revision, minutes: float) -> Rebuilt:
         same = all(made.read(path) == revision.read(path) for path in paths)
         rebuilt = recorded.read_stages(made, recorded.LOCK)
     if same and committed == rebuilt:
-        return Rebuilt("same", f"{revision.name} was rebuilt here from nothing, to the byte")
+        return Rebuilt("same", f"{revision.name} was rebuilt here from nothing, to the byte.")
     why = difference(committed, rebuilt)
     if any(is_native(_parameters(stage)) for stage in committed.values()):
-        return Rebuilt("unknown", f"{revision.name} could not be verified: {why}")
-    return Rebuilt("other", f"{revision.name} gives other bytes here: {why}")
+        return Rebuilt("unknown", f"{revision.name} could not be verified: {why}.")
+    return Rebuilt("other", f"{revision.name} gives other bytes here: {why}.")
 
 
 @contextmanager

@@ -53,11 +53,15 @@ class Report:
     fault: str = ""
 
 
-def make(base: Revision) -> Report:
+def make(base: Revision, verified: str = "") -> Report:
     """Compare the workspace with `base`.
 
     A base without results, or without some of them, is no error: what is missing is said. A
     workspace without them gets no verdict.
+
+    Args:
+        base: a revision.
+        verified: a sentence on whether the results could be rebuilt, for the second line.
 
     Raises:
         UserError: DVC failed, or the package that draws the charts is not installed.
@@ -78,7 +82,7 @@ def make(base: Revision) -> Report:
     }
     pictures |= {path: content for path, (_, content) in garments.items()}
     verdict, recalls, one_right = ([_no_verdict(fault)], [], None) if fault else _verdict(*named)
-    parts = [f"## Results of {named[0].name} and of {THIS}", *verdict]
+    parts = [f"## Results of {named[0].name} and of {THIS}", *filter(None, [verified]), *verdict]
     if lacking:
         parts.append(f"Note that {lacking}.")
     for plot in drawn:  # what is long comes last: a report that is cut keeps its pictures
