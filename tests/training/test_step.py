@@ -1,5 +1,8 @@
 """A recorded step does what the plain one does; CUDA's graphs: model/test_accelerators.py."""
 
+import os
+import subprocess
+import sys
 from copy import deepcopy
 
 import pytest
@@ -129,3 +132,29 @@ def test_the_average_is_torchs():
         theirs.update_parameters(network)
     for name, tensor in ours.state_dict().items():
         assert torch.equal(tensor, theirs.state_dict()[name]), name
+
+
+def test_training_does_not_import_torchs_compiler():
+    """It takes as long to import as torch itself, and no step uses it."""
+    code = (
+        "import sys\n"
+        "from small import split, train_settings\n"
+        "from fashion_mnist.model.networks import build\n"
+        "from fashion_mnist.training.trainer import Trainer\n"
+        "import torch\n"
+        "for optimizer in ('adam', 'adamw', 'sgd'):\n"
+        "    settings = train_settings(optimizer=optimizer, epochs=1, ema=0.9)\n"
+        "    made = Trainer(build('lenet'), split(20), split(10), settings, torch.device('cpu'))\n"
+        "    list(made.epochs())\n"
+        "    made.load_state_dict(made.state_dict())\n"
+        "print('torch._dynamo' in sys.modules)\n"
+    )
+    paths = os.pathsep.join(["src", "tests"])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"

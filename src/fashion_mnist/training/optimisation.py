@@ -1,12 +1,33 @@
 """The optimiser, and the learning rate as a pure function of the step."""
 
+import inspect
 import math
+from collections.abc import Callable
 
+import torch
 from torch import nn, optim
 
 from fashion_mnist.training.parameters import Train
 
 FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
+
+
+# Torch's optimisers import its compiler, which takes as long as all of torch, only to tell it to keep
+# away from their methods. By this mark they remember that they have told it.
+for _method in map(inspect.unwrap, vars(optim.Optimizer).values()):
+    if inspect.isfunction(_method):
+        _method.__dynamo_disable = _method  # type: ignore[attr-defined]
+
+
+def update_of(optimizer: optim.Optimizer) -> Callable[[], None]:
+    """The optimiser's step without its wrappers, which serve hooks and the compiler alone."""
+    update = inspect.unwrap(type(optimizer).step)
+
+    @torch.no_grad()
+    def step() -> None:
+        update(optimizer)
+
+    return step
 
 
 def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:

@@ -13,6 +13,7 @@ from torch import Tensor, nn, optim
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from fashion_mnist.training.optimisation import update_of
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.ranks import Group
 from fashion_mnist.training.shards import Gradients
@@ -56,6 +57,7 @@ class Step:
         group: Group | None = None,
     ) -> None:
         self.network, self.averaged, self.optimizer = network, averaged, optimizer
+        self.update = update_of(optimizer)
         self.settings = settings
         self.gradients = Gradients(network, settings.shards, group or Group(), self._backward)
         self.record = record
@@ -104,7 +106,7 @@ class Step:
 
     def _work(self, images: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
         logits = self.gradients(images, labels, weights)
-        self.optimizer.step()
+        self.update()
         if self.averaged is not None:
             self._average(self.averaged)
         return logits
