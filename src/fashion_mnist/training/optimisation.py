@@ -12,8 +12,8 @@ from fashion_mnist.training.parameters import Train
 FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
 
 
-# Torch's optimisers import its compiler, which takes as long as all of torch, only to tell it to keep
-# away from their methods. By this mark they remember that they have told it.
+# The optimisers import the compiler, which takes as long as all of torch, to tell it to keep off
+# their methods. By this mark they remember that they have told it.
 for _method in map(inspect.unwrap, vars(optim.Optimizer).values()):
     if inspect.isfunction(_method):
         _method.__dynamo_disable = _method  # type: ignore[attr-defined]
