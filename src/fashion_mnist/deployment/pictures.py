@@ -10,20 +10,24 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fashion_mnist.pipeline.errors import UserError
 
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
+"""What is opened. Pillow knows more; of those PostScript is code that another program would run."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+"""By which pictures are told from other files in a folder."""
 SIZE = 28
 CLOSE = 0.05 * 255
 """Root mean square over red, green and blue within which a colour is the background's: the authors'
 5 % of the highest intensity."""
 SAMPLES = 4
-"""To about so many pixels for each of the result's is a picture reduced before it is cut or sampled."""
+"""A picture is reduced to about so many pixels for each of the result's, then cut and sampled."""
 
 
 def open_picture(source: Path | bytes) -> Image.Image:
-    """Read a picture from a file, or from a file's content.
+    """Read a picture from a file, or from a file's content; a phone's MPO gives its main picture.
 
     Raises:
         UserError: it is no picture, damaged, animated, or too large to be decoded safely; the
@@ -36,14 +40,14 @@ def open_picture(source: Path | bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content))
-        frames = getattr(picture, "n_frames", 1)
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+        frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
         if frames == 1:
             picture.load()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UserError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; reduce it first") from None
-    except Image.UnidentifiedImageError:
-        raise UserError("no picture of a known format") from None
+    except UnidentifiedImageError:
+        raise UserError(f"no picture of the formats {', '.join(FORMATS)}") from None
     except Exception as error:  # whatever a damaged file makes a decoder raise
         raise UserError(f"the picture is damaged ({' '.join(str(error).split())})") from None
     if frames > 1:
