@@ -168,7 +168,7 @@ def saved(kind, **options):
     return buffer.getvalue()
 
 
-OTHERS = [Image.new("L", (100, 100))] * 2
+OTHERS = [Image.new("L", (100, 100), grey) for grey in (0, 255)]
 REFUSED = {
     "nothing": (b"", "the file is empty"),
     "text": (b"a garment", "no picture of the formats PNG, JPEG"),

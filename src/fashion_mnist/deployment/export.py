@@ -72,12 +72,13 @@ def to_onnx(path: Path, root: Path | None) -> bytes:
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # where the exporter was called from: paths of this machine
-    onnx.helper.set_model_props(model, _metadata(path, root, checkpoint.classes))
+    onnx.helper.set_model_props(model, metadata(path, root, checkpoint.classes))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _metadata(path: Path, root: Path | None, classes: tuple[str, ...]) -> dict[str, str]:
+def metadata(path: Path, root: Path | None, classes: tuple[str, ...]) -> dict[str, str]:
+    """What the file tells of itself; see `to_onnx`."""
     weights = record.digest(path)
     made = {
         CLASSES: json.dumps(classes, ensure_ascii=False),

@@ -95,7 +95,10 @@ def _onnx(path: Path) -> Model:
             "ONNX files need onnxruntime: pip install -e '.[export]', or pip install onnxruntime"
         ) from None
 
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; `fashion-mnist export {path}` makes it") from None
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         classes = tuple(json.loads(session.get_modelmeta().custom_metadata_map[CLASSES]))
