@@ -2,8 +2,6 @@
 
 import io
 import pickle
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -156,12 +154,6 @@ def test_a_picture_of_one_colour_is_refused():
         to_image(Image.new("RGB", (100, 100), (200, 10, 10)))
 
 
-def png_header(width, height):
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header
-    return content + struct.pack(">I", zlib.crc32(header)) + bytes(100)
-
-
 def saved(kind, **options):
     buffer = io.BytesIO()
     Image.effect_noise((100, 100), 50).save(buffer, kind, **options)
@@ -179,8 +171,8 @@ REFUSED = {
     "half a JPEG": (saved("JPEG")[:1000], "the picture is damaged"),
     "animated": (saved("GIF", save_all=True, append_images=OTHERS), "3 pictures in one file"),
     "pages": (saved("TIFF", save_all=True, append_images=OTHERS), "3 pictures in one file"),
-    "large": (png_header(10_000, 10_000), "more than .* pixels; reduce it first"),
-    "enormous": (png_header(100_000, 100_000), "more than .* pixels; reduce it first"),
+    "large": (b"P5 10000 10000 255\n", "more than .* pixels; reduce it first"),
+    "enormous": (b"P5 100000 100000 255\n", "more than .* pixels; reduce it first"),
 }
 
 

@@ -84,7 +84,7 @@ def to_image(picture: Image.Image) -> np.ndarray:
     Raises:
         UserError: nothing in the picture differs from its background.
     """
-    colours = _on_white(ImageOps.exif_transpose(picture))
+    colours = _on_white(upright(picture))
     if colours.size == (SIZE, SIZE):
         grey = np.asarray(colours.convert("L"))
         return 255 - grey if np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]]) > 127 else grey
@@ -101,6 +101,14 @@ def to_image(picture: Image.Image) -> np.ndarray:
     top, left = (SIZE - height + 1) // 2, (SIZE - width + 1) // 2
     image[top : top + height, left : left + width] = np.rint(distance)
     return image
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture turned by its EXIF orientation; as it is where that cannot be read."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # whatever damaged EXIF data make Pillow raise
+        return picture
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

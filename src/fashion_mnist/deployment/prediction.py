@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from fashion_mnist.deployment.models import Model
-from fashion_mnist.deployment.pictures import SIZE, SUFFIXES, open_picture, to_image
+from fashion_mnist.deployment.pictures import SIZE, SUFFIXES, open_picture, to_image, upright
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.files import significant
 
@@ -85,10 +85,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _thumbnail(picture: Image.Image) -> Image.Image:
     side = SIZE * ENLARGED
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I"):  # 16 bits, which nothing shows
+    turned = upright(picture)
+    if turned.mode.startswith("I"):  # 16 bits, which nothing shows
         return Image.fromarray(to_image(picture)).resize((side, side), Image.Resampling.NEAREST)
-    return ImageOps.contain(upright.convert("RGBA"), (side, side))
+    return ImageOps.contain(turned.convert("RGBA"), (side, side))
 
 
 def predict(model: Model, seen: Sequence[Seen]) -> list[Prediction]:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from fashion_mnist.comparison.recorded import LOCK, check_whole
+from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.deployment.models import CHECKPOINT
 from fashion_mnist.pipeline.errors import UserError
-
-LOCK = "dvc.lock"
 
 
 @dataclass(frozen=True)
@@ -43,48 +42,30 @@ def read(root: Path) -> Record:
         root: the folder of dvc.lock.
 
     Raises:
-        UserError: dvc.lock is missing, damaged or without a stage, or a file of results is not
-            the one that it records, so that they tell of another model.
+        UserError: dvc.lock is missing, damaged or without a stage, a file of results is not the
+            one that it records, or it records results of other weights.
     """
+    check_whole(Revision(WORKSPACE, None, root))
+    stages = YAML(typ="safe").load((root / LOCK).read_text(encoding="utf-8"))["stages"]
     try:
-        stages = YAML(typ="safe").load((root / LOCK).read_text(encoding="utf-8"))["stages"]
-        digests = {
-            out["path"]: out["md5"]
-            for name in ("train", "evaluate")
-            for out in stages[name]["outs"]
-        }
         parameters: dict[str, Any] = {}
         for name in ("fetch", "prepare", "train", "evaluate"):
             parameters |= stages[name]["params"]["params.yaml"]
-        checkpoint = digests[CHECKPOINT]
-        evaluated = {dep["path"]: dep["md5"] for dep in stages["evaluate"]["deps"]}[CHECKPOINT]
-    except FileNotFoundError:
-        raise UserError(f"{LOCK}: no such file in {root}; `dvc repro` makes it") from None
-    except (YAMLError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{LOCK} records no complete run ({reason}); `dvc repro` mends it"
-        ) from None
-    if checkpoint != evaluated:
+        (made,) = (out["md5"] for out in stages["train"]["outs"] if out["path"] == CHECKPOINT)
+        (used,) = (dep["md5"] for dep in stages["evaluate"]["deps"] if dep["path"] == CHECKPOINT)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{LOCK} records no complete run; `dvc repro` mends it") from None
+    if made != used:
         raise UserError(f"{LOCK} records results of other weights; `dvc repro` mends it")
 
-    def recorded(path: str) -> str:
-        try:
-            content = (root / path).read_bytes()
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != digests.get(path):
-            raise UserError(f"{path} is not what {LOCK} records; `dvc repro` mends it")
-        return content.decode()
-
     def table(path: str) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(recorded(path))))
+        return list(csv.DictReader(io.StringIO((root / path).read_text(encoding="utf-8"))))
 
     return Record(
-        checkpoint,
+        made,
         parameters,
-        json.loads(recorded("metrics/evaluate.json")),
-        json.loads(recorded("metrics/train.json")),
+        json.loads((root / "metrics/evaluate.json").read_bytes()),
+        json.loads((root / "metrics/train.json").read_bytes()),
         table("plots/per_class.csv"),
         table("plots/reliability.csv"),
     )
