@@ -2,8 +2,7 @@
 
     make repro && python benchmarks/deployment.py    # about 3 minutes; nothing else should run
 
-On the real test split and the checkpoint of the workspace; what is printed is in
-benchmarks/deployment.txt.
+On the real test split, the checkpoint and the predictions of the workspace.
 """
 
 import statistics
@@ -43,16 +42,38 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def rendering(image: np.ndarray) -> Image.Image:
-    """A test image ten times as large, smooth, on white, with margins."""
-    large = Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC)
-    return ImageOps.expand(large, MARGIN, 255)
+def agreement(ours: models.Model, theirs: models.Model, pixels: np.ndarray) -> None:
+    one, other = (
+        np.concatenate([model.logits(part) for part in np.array_split(pixels, 10)])
+        for model in (ours, theirs)
+    )
+    same = int((one.argmax(1) == other.argmax(1)).sum())
+    print(f"ONNX and PyTorch: the same class for {same:,} of {len(pixels):,} test images")
+    print(f"  largest difference of logits: {np.abs(one - other).max():.2g}")
 
 
-def through_png(image: np.ndarray, folder: Path) -> np.ndarray:
-    path = folder / "image.png"
-    Image.fromarray(image).save(path)
-    return to_image(open_picture(path))
+def pictures(model: models.Model, pixels: np.ndarray, labels: np.ndarray, folder: Path) -> None:
+    """The test images as pictures, against what evaluate found."""
+    evaluated = pd.read_csv("plots/predictions.csv")["predicted"].str.partition(" ")[0].astype(int)
+
+    def told(how: Callable[[np.ndarray], np.ndarray], count: int, name: str) -> None:
+        images = np.stack([how(image) for image in pixels[:count]])
+        found, expected = model.probabilities(images).argmax(1), evaluated[:count].to_numpy()
+        same, truth = int((found == expected).sum()), labels[:count]
+        accuracies = [f"{(classes == truth).mean():.4f}" for classes in (found, expected)]
+        print(f"{name}: the class that evaluate found for {same:,} of {count:,}")
+        print(f"  accuracy {accuracies[0]}, of evaluate {accuracies[1]}")
+
+    def through_png(image: np.ndarray) -> np.ndarray:
+        Image.fromarray(image).save(folder / "image.png")
+        return to_image(open_picture(folder / "image.png"))
+
+    def rendered(image: np.ndarray) -> np.ndarray:
+        large = Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC)
+        return to_image(ImageOps.expand(large, MARGIN, 255))
+
+    told(through_png, len(pixels), "written as PNG")
+    told(rendered, RENDERED, "ten times as large, smooth, on white, with margins")
 
 
 def predict(*options: str) -> None:
@@ -63,59 +84,25 @@ def predict(*options: str) -> None:
 
 
 def main() -> None:
-    checkpoint = Path(models.CHECKPOINT)
     test = splits.read(Path("data/prepared/test.safetensors"))
     pixels = np.rint(test.pixels * 255).astype(np.uint8)
-    evaluated = pd.read_csv("plots/predictions.csv")["predicted"].str.partition(" ")[0].astype(int)
-    print(f"{processor()}, PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}")
+    versions = f"PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
+    print(f"{processor()}, {versions}, {models.THREADS} thread")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        exported = folder / "model.onnx"
-        exported.write_bytes(to_onnx(checkpoint, Path.cwd()))
-        sizes = [path.stat().st_size for path in (checkpoint, exported)]
-        print(f"size: checkpoint {sizes[0]:,} bytes, ONNX {sizes[1]:,} bytes")
-
-        ours, theirs = models.load(checkpoint), models.load(exported)
-        one, other = (
-            np.concatenate([m.logits(pixels[i : i + 1000]) for i in range(0, len(pixels), 1000)])
-            for m in (ours, theirs)
-        )
-        same = int((one.argmax(1) == other.argmax(1)).sum())
-        print(
-            f"ONNX and PyTorch: the same class for {same:,} of {len(pixels):,} test images, ",
-            end="",
-        )
-        print(f"largest difference of logits {np.abs(one - other).max():.2g}")
-
-        seen = np.stack([through_png(image, folder) for image in pixels])
-        classes = ours.probabilities(seen).argmax(1)
-        print(
-            f"written as PNG: the class that evaluate found for {int((classes == evaluated).sum()):,}"
-        )
-        rendered = np.stack([to_image(rendering(image)) for image in pixels[:RENDERED]])
-        classes = ours.probabilities(rendered).argmax(1)
-        agreed = (classes == evaluated[:RENDERED]).mean()
-        right = (classes == test.labels[:RENDERED]).mean()
-        before = (evaluated[:RENDERED] == test.labels[:RENDERED]).mean()
-        print(
-            f"ten times as large, smooth, on white, with margins: the class that evaluate found for "
-            f"{agreed:.1%} of the first {RENDERED:,}, accuracy {right:.4f} where it was {before:.4f}"
-        )
-
-        for count in (1, 1000):
-            rates = [
-                count / seconds(lambda m=m, n=count: m.logits(pixels[:n])) for m in (ours, theirs)
-            ]
-            print(
-                f"batch {count}: PyTorch {rates[0]:,.0f} images/s, ONNX {rates[1]:,.0f} images/s "
-                f"({torch.get_num_threads()} threads for PyTorch, ONNX Runtime's default)"
-            )
-
-        picture = str(folder / "image.png")
-        for name, options in {"checkpoint": [], "ONNX": ["--model", str(exported)]}.items():
-            print(
-                f"predict of one picture, {name}: {seconds(lambda o=options: predict(*o, picture)):.2f} s"
-            )
+        files = {"checkpoint": Path(models.CHECKPOINT), "ONNX": folder / "model.onnx"}
+        files["ONNX"].write_bytes(to_onnx(files["checkpoint"], Path.cwd()))
+        loaded = {name: models.load(path) for name, path in files.items()}
+        agreement(loaded["checkpoint"], loaded["ONNX"], pixels)
+        pictures(loaded["checkpoint"], pixels, test.labels, folder)
+        for name, path in files.items():
+            print(f"{name}: {path.stat().st_size:,} bytes")
+            for count in (1, 1000):
+                taken = seconds(lambda n=count, of=name: loaded[of].logits(pixels[:n]))
+                print(f"  batch {count}: {count / taken:,.0f} images/s")
+            options = ["--model", str(path), str(folder / "image.png")]
+            taken = seconds(lambda given=options: predict(*given))
+            print(f"  `fashion-mnist predict` of one picture: {taken:.2f} s")
 
 
 if __name__ == "__main__":

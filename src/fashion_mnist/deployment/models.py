@@ -18,6 +18,10 @@ CLASSES = "classes"
 """Key of an exported file's metadata: the names of the classes, a JSON list."""
 
 
+THREADS = 1
+"""More gain little on images of 28×28, and lose much where another process wants the cores."""
+
+
 @dataclass(frozen=True)
 class Model:
     """What predicts.
@@ -76,6 +80,7 @@ def _checkpoint(path: Path) -> Model:
     from fashion_mnist.model import checkpoints
     from fashion_mnist.model.inference import predict_logits
 
+    torch.set_num_threads(THREADS)
     checkpoint = checkpoints.read(path)
 
     def logits(images: np.ndarray) -> np.ndarray:
@@ -99,8 +104,10 @@ def _onnx(path: Path) -> Model:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `fashion-mnist export {path}` makes it") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
     try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
         classes = tuple(json.loads(session.get_modelmeta().custom_metadata_map[CLASSES]))
         (taken,), (given,) = session.get_inputs(), session.get_outputs()
         if (taken.name, taken.type, given.name) != (INPUT, "tensor(uint8)", OUTPUT):
