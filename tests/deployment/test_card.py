@@ -1,9 +1,11 @@
 """`fashion-mnist card`: its head follows the conventions, its figures are those of the run."""
 
+import io
 import json
 import re
 
 import console
+import pandas as pd
 import pytest
 import yaml
 
@@ -94,6 +96,11 @@ def test_every_figure_is_the_runs(made, checkout):
                 assert f"| {section}.{key} | {shown} |" in body
     for row in checkout.read("plots/per_class.csv").decode().splitlines()[1:]:
         assert f"| {' | '.join(row.split(','))} |" in body
+    predictions = pd.read_csv(io.BytesIO(checkout.read("plots/predictions.csv")))
+    confidence = predictions["confidence"].mean()
+    right = (predictions["actual"] == predictions["predicted"]).mean()
+    assert f"a probability of {100 * confidence:.1f} %" in body
+    assert ("it is overconfident" in body) == (confidence > right)
     assert "{" not in body
 
 
