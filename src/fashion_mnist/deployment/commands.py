@@ -31,7 +31,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command = commands.add_parser(
         "export",
         help="the model as an ONNX file",
-        description="Write a network as ONNX: uint8 images in, logits out, class names with it.",
+        description="Write a network as ONNX (uint8 images in, logits out, class names with it); "
+        "prints the file and its size.",
     )
     command.add_argument("file", metavar="FILE.onnx", type=Path)
     _add_model(command)
