@@ -15,6 +15,8 @@ echo "${0##*/} $*" >> calls
 test "$(command -v python)" = "$PWD/.venv/bin/python" || exit 70
 test "$1" != current || exit "$CURRENT"
 test "$1" != repro || exit "$REPRO"
+test "$1" != config || exit "$CONFIG"
+test "$1" != pull || exit "$PULL"
 """
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 NOT_FOUND = 127
@@ -36,11 +38,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder: Path, *command: str, current: int = 0, repro: int = 0) -> tuple[int, list[str]]:
+def run(folder: Path, *command: str, **statuses: int) -> tuple[int, list[str]]:
     """The status of a command whose PATH holds nothing of the project, and the stubs' calls."""
     (folder / "calls").write_text("")
     path = os.pathsep.join(p for p in os.defpath.split(os.pathsep) if p)
-    environment = {"PATH": path, "CURRENT": str(current), "REPRO": str(repro)}
+    wanted = {"current": 0, "repro": 0, "config": 0, "pull": 0, **statuses}
+    environment = {"PATH": path} | {name.upper(): str(status) for name, status in wanted.items()}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
     return done.returncode, (folder / "calls").read_text().splitlines()
 
@@ -76,6 +79,17 @@ def test_a_recipe_finds_the_environment_without_an_exported_path(folder, target)
 def test_results_are_made_unless_they_are_current(folder, current, repro, status, calls):
     ended, called = run(folder, "make", "results", current=current, repro=repro)
     assert ended == status
+    assert [call.split()[1] for call in called] == calls
+
+
+@pytest.mark.parametrize(
+    ("config", "pull", "calls"),
+    [(251, 0, ["config"]), (0, 0, ["config", "pull"]), (0, 255, ["config", "pull"])],
+    ids=["no remote", "a remote", "a remote that fails"],
+)
+def test_a_remote_may_help_and_cannot_hinder(folder, config, pull, calls):
+    ended, called = run(folder, "make", "pull", config=config, pull=pull)
+    assert ended == 0
     assert [call.split()[1] for call in called] == calls
 
 

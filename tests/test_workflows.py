@@ -138,7 +138,7 @@ def gitlab(tmp_path):
     return ran
 
 
-MADE = ["make", "make", "git", "fashion-mnist"]
+MADE = ["make", "make", "make", "git", "fashion-mnist"]
 
 
 def test_gitlab_comments_with_a_token_alone(gitlab):
@@ -162,7 +162,7 @@ def test_gitlab_posts_what_could_not_be_verified_and_fails(gitlab):
     assert gitlab(verified=2, token="") == (2, MADE)
 
 
-STEPS = ["Install", "Rebuild the committed results", "Run the pipeline", "Write the report"]
+STEPS = ["Install", "Rebuild the committed results", "Pull", "Run the pipeline", "Write the report"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
+from fashion_mnist.deployment import commands as deployment
 from fashion_mnist.pipeline import stage
 from fashion_mnist.pipeline.errors import UserError
 
@@ -41,6 +42,7 @@ def main() -> None:
     _add_report(commands)
     _add_draw(commands)
     _add_own(commands)
+    deployment.add_to(commands)
     arguments = parser.parse_args()
     stage.run(lambda: _run(arguments))
 

@@ -1,0 +1,1 @@
+"""The model away from here: one's own pictures, ONNX, the model card."""

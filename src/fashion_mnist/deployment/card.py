@@ -1,0 +1,221 @@
+"""A model card in Markdown by the conventions of Hugging Face, made of what dvc.lock records.
+
+The head is the metadata block of https://huggingface.co/docs/hub/model-cards, the results in it are
+a `model-index` as described in https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fashion_mnist.comparison.tables import number, table
+from fashion_mnist.deployment import record
+from fashion_mnist.deployment.models import CHECKPOINT
+from fashion_mnist.deployment.record import Record
+
+HUB = "zalando-datasets/fashion_mnist"
+"""The data set's name there."""
+OFFICIAL = "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+"""SHA-256 of its test images, uncompressed: other images are another data set."""
+METRICS = {
+    "accuracy": ("accuracy", "Accuracy"),
+    "loss": ("loss", "Cross-entropy (nats)"),
+    "top2_accuracy": ("accuracy", "Top-2 accuracy"),
+    "macro_f1": ("f1", "Macro F1"),
+    "worst_recall": ("recall", "Recall of the worst class"),
+    "ece": ("expected_calibration_error", "Expected calibration error"),
+}
+"""Metrics that the head lists, by their key: type and name."""
+CARD = """\
+---
+{head}---
+
+# {name}
+
+A {network} network of {parameters} parameters that sorts grey pictures of 28×28 pixels into \
+{count} classes: {classes}. On the test split it is right in {accuracy} of the cases, 95 % \
+interval {low} to {high}.
+
+## Intended use
+
+Teaching, comparing methods, and trying what a small classifier makes of one's own pictures. Of \
+each picture it tells one of its {count} classes, also of one that shows none of them: no decision \
+about people, goods or money should hang on it.
+
+`fashion-mnist predict PICTURE` takes any picture of one object before a plain background; \
+`docs/deployment.md` says how it becomes the network's input. The network itself takes float32 \
+N×1×28×28, each pixel divided by 255, less {mean}, divided by {std}; the object is bright on \
+black, and its longest side fills the picture.
+
+## Data
+
+{data} {validation} of the training images were held out, stratified by class, to choose the best \
+epoch; the test split was read once, at the end.
+
+{digests}
+
+## Training
+
+Epoch {epoch} of {epochs} was kept. An image costs {multiply_adds} multiply-adds. All parameters, \
+as `dvc.lock` records them:
+
+{recipe}
+
+## Results
+
+On the {tested} images of the test split, which is never augmented:
+
+{results}
+
+By class:
+
+{by_class}
+
+## Calibration
+
+The expected calibration error over {bins} equally wide bins is {ece}. On average the network \
+gives its answer a probability of {confidence} and is right in {accuracy} of the cases: it is \
+{calibration}.
+
+## Limits
+
+The weakest class is {worst}, of which it finds {worst_recall}. The figures hold for pictures like \
+those of the test split; for other cameras, backgrounds, poses or times nothing was measured. The \
+interval is that of this test split and these weights: training with another seed moves the result \
+as well.
+
+## How to rebuild
+
+In a checkout of the project whose `dvc.lock` names the MD5 `{checkpoint}` for `{path}`:
+
+```console
+$ make repro
+```
+
+`dvc pull` fetches the same file where a remote is configured.
+"""
+
+
+def markdown(root: Path) -> str:
+    """The model card of the workspace.
+
+    Args:
+        root: the folder of dvc.lock.
+
+    Raises:
+        UserError: dvc.lock records no complete run, or other results than those that are there.
+    """
+    made = record.read(root)
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name = f"{project['name']}-{made.parameters['model']['name']}"
+    prepare, evaluation = made.parameters["prepare"], made.evaluation
+    fixed = prepare["normalisation"] == "fixed"
+    counts = [int(row["count"]) for row in made.reliability]
+    confidence = sum(
+        float(row["confidence"]) * count
+        for row, count in zip(made.reliability, counts, strict=True)
+    ) / sum(counts)
+    worst = min(made.classes, key=lambda row: float(row["recall"]))
+    return CARD.format(
+        head=yaml.safe_dump(
+            head(made, name, project["license"]), sort_keys=False, allow_unicode=True
+        ),
+        name=name,
+        network=made.parameters["model"]["name"],
+        parameters=f"{made.training['parameters']:,}",
+        count=len(prepare["classes"]),
+        classes=", ".join(prepare["classes"]),
+        accuracy=_percent(evaluation["accuracy"]),
+        low=_percent(evaluation["accuracy_low"]),
+        high=_percent(evaluation["accuracy_high"]),
+        mean=prepare["mean"] if fixed else "the mean of the training pixels",
+        std=prepare["std"] if fixed else "their standard deviation (both stand in the file)",
+        data=_data(made),
+        validation=f"{prepare['validation_size']:,}",
+        digests=table(
+            ["file", "SHA-256"], list(_flat(made.parameters["fetch"]["sha256"])), markdown=True
+        ),
+        epoch=made.training["best_epoch"],
+        epochs=made.parameters["train"]["epochs"],
+        multiply_adds=f"{made.training['multiply_adds']:,}",
+        recipe=table(["parameter", "value"], list(_recipe(made)), markdown=True),
+        tested=f"{sum(counts):,}",
+        results=table(
+            ["metric", "value"],
+            [[key, number(value)] for key, value in evaluation.items()],
+            markdown=True,
+        ),
+        by_class=table(
+            list(made.classes[0]), [list(row.values()) for row in made.classes], markdown=True
+        ),
+        bins=made.parameters["evaluate"]["calibration_bins"],
+        ece=number(evaluation["ece"]),
+        confidence=_percent(confidence),
+        calibration="overconfident" if confidence > evaluation["accuracy"] else "underconfident",
+        worst=worst["class"],
+        worst_recall=_percent(float(worst["recall"])),
+        checkpoint=made.checkpoint,
+        path=CHECKPOINT,
+    )
+
+
+def head(made: Record, name: str, licence: str) -> dict[str, Any]:
+    """The metadata block, as a mapping."""
+    official = _is_fashion_mnist(made)
+    dataset = {"name": "Fashion-MNIST", "type": HUB} if official else {"name": "own", "type": "own"}
+    found: dict[str, Any] = {
+        "license": licence.lower(),
+        "library_name": "pytorch",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "pytorch", "safetensors", "dvc"],
+    }
+    if official:
+        found["tags"].append("fashion-mnist")
+        found["datasets"] = [HUB]
+    metrics = [
+        {"type": kind, "name": title, "value": made.evaluation[key]}
+        for key, (kind, title) in METRICS.items()
+    ]
+    found["metrics"] = list(dict.fromkeys(kind for kind, _ in METRICS.values()))
+    result = {
+        "task": {"type": "image-classification", "name": "Image classification"},
+        "dataset": {**dataset, "split": "test"},
+        "metrics": metrics,
+    }
+    return {**found, "model-index": [{"name": name, "results": [result]}]}
+
+
+def _is_fashion_mnist(made: Record) -> bool:
+    return bool(made.parameters["fetch"]["sha256"]["test"]["images"] == OFFICIAL)
+
+
+def _data(made: Record) -> str:
+    if _is_fashion_mnist(made):
+        return (
+            "[Fashion-MNIST](https://github.com/zalandoresearch/fashion-mnist) (Xiao, Rasul and "
+            "Vollgraf, 2017), under the MIT licence: photographs of one shop's articles, with its "
+            "ideas of what a class looks like."
+        )
+    return "Images of one's own, in the format of Fashion-MNIST."
+
+
+def _recipe(made: Record) -> Iterator[list[str]]:
+    for section in ("prepare", "model", "train"):
+        for key, value in _flat(made.parameters[section]):
+            if (section, key) != ("prepare", "classes"):  # they stand above
+                yield [f"{section}.{key}", value]
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[list[str]]:
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield [prefix + key, str(value).lower() if isinstance(value, bool) else str(value)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

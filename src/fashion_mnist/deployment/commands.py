@@ -1,0 +1,106 @@
+"""The subcommands of `fashion-mnist` that take the model away from here."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.errors import UserError
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `predict`, `export` and `card`."""
+    command = commands.add_parser(
+        "predict",
+        help="the class of pictures of your own",
+        description="Print the class of each picture, its probability, and the next two.",
+    )
+    command.add_argument(
+        "pictures", metavar="PICTURE", nargs="+", help="file, folder, or - for stdin"
+    )
+    _add_model(command)
+    command.add_argument("-r", "--rev", metavar="REV", help="the model of a revision, through DVC")
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print JSON")
+    formats.add_argument("--csv", action="store_true", help="print CSV")
+    command.add_argument(
+        "--show", metavar="FILE", type=Path, help="write a PNG of what the network saw"
+    )
+    command.set_defaults(run=predict)
+
+    command = commands.add_parser(
+        "export",
+        help="the model as an ONNX file",
+        description="Write a network as ONNX (uint8 images in, logits out, class names with it); "
+        "prints the file and its size.",
+    )
+    command.add_argument("file", metavar="FILE.onnx", type=Path)
+    _add_model(command)
+    command.set_defaults(run=export)
+
+    command = commands.add_parser(
+        "card",
+        help="a model card",
+        description="Print a model card in Markdown, made of dvc.lock and what it records.",
+    )
+    command.set_defaults(run=card)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", metavar="FILE", type=Path, help="a checkpoint or ONNX file (default: the best)"
+    )
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Print predictions; what could not be read is told at the end, with exit status 2."""
+    from fashion_mnist.deployment import models, prediction
+
+    if arguments.rev and arguments.model:
+        raise UserError("give --model or --rev, not both")
+    if arguments.rev:
+        model = models.load_revision(arguments.rev)
+    else:
+        model = models.load(arguments.model or _root() / models.CHECKPOINT)
+    seen, mistakes = prediction.read_pictures(arguments.pictures)
+    made = prediction.predict(model, seen)
+    if arguments.show and seen:
+        files.write({arguments.show: prediction.sheet_png(seen, made)})
+    as_wanted = prediction.text
+    if arguments.json or arguments.csv:
+        as_wanted = prediction.as_json if arguments.json else prediction.as_csv
+    if output := as_wanted(made):
+        print(output)
+    if mistakes:
+        sys.stdout.flush()
+        raise UserError("\n".join(mistakes))
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write the ONNX file."""
+    from fashion_mnist.deployment import models
+
+    if arguments.file.suffix != ".onnx":
+        raise UserError(f"{arguments.file}: an ONNX file's name ends in .onnx")
+    root = _root()
+    from fashion_mnist.deployment.export import to_onnx
+
+    content = to_onnx(arguments.model or root / models.CHECKPOINT, root)
+    files.write({arguments.file: content})
+    print(f"{arguments.file}  {len(content):,} bytes")
+
+
+def card(_: argparse.Namespace) -> None:
+    """Print the model card."""
+    from fashion_mnist.deployment.card import markdown
+
+    print(markdown(_root()), end="")
+
+
+def _root() -> Path:
+    """The folder of the DVC repository that the working folder is in, else the working folder.
+
+    Asking DVC itself would take longer than a prediction.
+    """
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)

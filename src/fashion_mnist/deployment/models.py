@@ -1,0 +1,120 @@
+"""A trained model by its file: a checkpoint, for which PyTorch is imported, or an ONNX file."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from fashion_mnist.pipeline.errors import UserError
+
+CHECKPOINT = "checkpoints/best.safetensors"
+INPUT = "images"
+OUTPUT = "logits"
+"""Names of the one input and the one output of an exported graph."""
+CLASSES = "classes"
+"""Key of an exported file's metadata: the names of the classes, a JSON list."""
+
+
+THREADS = 1
+"""More gain little on images of 28×28, and lose much where another process wants the cores."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What predicts.
+
+    Attributes:
+        classes: the names of the K classes, in the order of the logits.
+        logits: maps images, uint8 N×28×28, N at least 1, to float32 N×K.
+    """
+
+    classes: tuple[str, ...]
+    logits: Callable[[np.ndarray], np.ndarray]
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Of each class for each image, float64 N×K, from images as `logits` takes them."""
+        logits = self.logits(images).astype(np.float64)
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
+        return shares
+
+
+def load(path: Path) -> Model:
+    """Read a model: ONNX where the name ends in `.onnx`, a checkpoint otherwise.
+
+    Raises:
+        UserError: the file is missing, or is no model of this project; nothing in it is ever
+            executed but the arithmetic of a graph.
+    """
+    return _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
+
+
+def load_revision(revision: str) -> Model:
+    """The checkpoint of a branch, tag, commit or experiment, from DVC's cache or a remote.
+
+    Raises:
+        UserError: there is no such revision, or neither cache nor remote has its checkpoint.
+    """
+    import dvc.api
+    from dvc.exceptions import DvcException
+    from scmrepo.exceptions import SCMError
+
+    try:
+        content = dvc.api.read(CHECKPOINT, rev=revision, mode="rb")
+    except (DvcException, SCMError, OSError) as error:
+        raise UserError(
+            f"{revision}: {CHECKPOINT} cannot be read: {' '.join(str(error).split())}"
+        ) from None
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{Path(CHECKPOINT).name} of {revision}".replace("/", "_")
+        path.write_bytes(content)
+        return _checkpoint(path)
+
+
+def _checkpoint(path: Path) -> Model:
+    import torch
+
+    from fashion_mnist.model import checkpoints
+    from fashion_mnist.model.inference import predict_logits
+
+    torch.set_num_threads(THREADS)
+    checkpoint = checkpoints.read(path)
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        # In float64 first, as the stage prepare does: the same input to the last bit.
+        normalised = ((images / 255 - checkpoint.mean) / checkpoint.std).astype(np.float32)
+        inputs = torch.from_numpy(normalised)[:, None]
+        return predict_logits(checkpoint.network, inputs, len(images)).numpy()
+
+    return Model(checkpoint.classes, logits)
+
+
+def _onnx(path: Path) -> Model:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            "ONNX files need onnxruntime: pip install -e '.[export]', or pip install onnxruntime"
+        ) from None
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; `fashion-mnist export {path}` makes it") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        classes = tuple(json.loads(session.get_modelmeta().custom_metadata_map[CLASSES]))
+        (taken,), (given,) = session.get_inputs(), session.get_outputs()
+        if (taken.name, taken.type, given.name) != (INPUT, "tensor(uint8)", OUTPUT):
+            raise ValueError(f"it maps {taken.name}, {taken.type}, to {given.name}")
+    except Exception as error:  # whatever a damaged or foreign file makes the library raise
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: not a model that `fashion-mnist export` wrote ({reason})"
+        ) from None
+    return Model(classes, lambda images: session.run([OUTPUT], {INPUT: images})[0])
