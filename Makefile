@@ -68,7 +68,7 @@ test-slow: install ## run what is marked slow: the full count of kills, and the 
 	$(VENV) pytest -m slow
 
 kills: install ## kill 36 runs at random moments and compare what the next run makes of each
-	$(VENV) python tests/end_to_end/kills.py 36
+	$(VENV) python tests/kills.py 36
 
 bench: install ## time the training loop beside the original one; nothing else should run
 	$(VENV) dvc repro prepare

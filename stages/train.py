@@ -65,7 +65,7 @@ def train_together(group: ranks.Group, model: Model, settings: Train) -> None:
         if board:
             board.write(history)
 
-    title = "One image of each class: as it is, and as nine epochs augment it"
+    title = "One image of each class: as it is, and as seven epochs augment it"
     shown = pictures.grid_png(title, looks.augmented(training, settings))
     kept = put_back_on_failure(HISTORY, AUGMENTED) if group.rank == 0 else nullcontext()
     with kept, devices.within_memory("train.batch_size"):

@@ -51,9 +51,11 @@ def test_a_report_of_broken_results_is_written_and_fails(
 ):
     damage(project.root / path)
     assert console.run(monkeypatch, "report", "--base", "main") == 2
-    assert "the results of workspace are incomplete" in capsys.readouterr().err
+    assert "the results of this pull request are incomplete" in capsys.readouterr().err
     _, _, said, *rest = report_rules.check(project.root).splitlines()
-    assert said.startswith(f"**No verdict:** the results of workspace are incomplete: {path}")
+    assert said.startswith(
+        f"**No verdict:** the results of this pull request are incomplete: {path}"
+    )
     assert "McNemar" not in "".join(rest)
 
 
@@ -84,8 +86,8 @@ def test_a_base_that_lacks_a_part_is_compared_and_it_is_said(project, monkeypatc
     project.git("commit", "--quiet", "--message", "a lock alone")
     assert console.run(monkeypatch, "report", "--base", "main") == 0
     text = report_rules.check(project.root)
-    assert "**workspace is better than main on this test set" in text
-    assert "Note that the results of main are incomplete: metrics/train.json is missing" in text
+    assert "**This pull request is better than main (" in text
+    assert "are incomplete: metrics/train.json is missing" in text
 
 
 def test_a_revision_without_predictions_is_not_compared(project, monkeypatch, capsys):

@@ -6,7 +6,7 @@ import console
 import overheads
 import pytest
 import yaml
-from conftest import Repository
+from checkout import Repository
 
 MUST_RUN = 3
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"

@@ -3,12 +3,12 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 
 import psutil
 import pytest
+from checkout import read_until, start
 from kills import kill_and_recover, listing, processes_in
 
 EPOCHS = 40
@@ -51,30 +51,6 @@ def uninterrupted(repository, tmp_path_factory):
     checkout.dvc("repro")
     checkout.commit()
     return checkout
-
-
-def start(checkout, *command, **options):
-    return subprocess.Popen(
-        command,
-        cwd=checkout.path,
-        env=checkout.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-def read_until(process, text: str) -> str:
-    """What the process has printed up to the line that holds `text`."""
-    lines = []
-    for line in process.stdout:
-        print(line, end="")
-        lines.append(line)
-        if text in line:
-            return "".join(lines)
-    raise AssertionError(f"the process ended without {text!r}")
 
 
 def trainer_of(process) -> psutil.Process:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import report_rules
 import small
-from conftest import SMALL
+from checkout import SMALL
 
 from fashion_mnist.pipeline import splits
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from checkout import read_until, start
 from kills import listing, processes_in
 from small import contents
-from test_interruption import read_until, start
 
 EPOCHS = 30
 

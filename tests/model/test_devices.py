@@ -65,7 +65,7 @@ def test_another_index_or_kind_is_refused(name):
 def test_no_device_at_all_is_refused_as_a_parameter(name):
     """d01: by the schema, before any stage starts."""
     good = {"batch_size": 1, "calibration_bins": 2, "test_time_flip": False, "threads": 1}
-    good |= {"arithmetic": "portable"}
+    good |= {"arithmetic": "portable", "corruptions": False}
     Evaluate(**good, device="cuda:1")
     with pytest.raises(ValueError, match="device"):
         Evaluate(**good, device=name)

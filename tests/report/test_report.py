@@ -111,7 +111,9 @@ def test_what_else_changed_is_told_above_everything_that_is_shown(project, repor
 def test_images_that_one_alone_gets_right_stand_side_by_side(project, reported):
     """Where the prepared test split is there, as after a run."""
     assert "one_right" not in reported()
-    split = Split(small.split(200).images, np.zeros(200, np.int64), 0.5, 0.5, small.CLASSES)
+    split = Split(
+        small.split(200).images, np.zeros(200, np.int64), 0.5, 0.5, small.CLASSES, np.arange(200)
+    )
     project.write("data/prepared/test.safetensors", splits.to_bytes(split))
     project.results(wrong=[0, 1, *range(100, 130)])
     assert "](report/one_right.png)" in reported()
@@ -123,7 +125,9 @@ def test_the_two_sides_show_the_images_that_one_alone_gets_right(tmp_path, monke
     drawn = []
     monkeypatch.setattr(garments, "_draw", lambda _, image, row: drawn.append((image[0, 0], *row)))
     pixels = np.linspace(0, 1, 200, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 28, 28))
-    split = Split(pixels.astype(np.float32), np.zeros(200, np.int64), 0.0, 1.0, small.CLASSES)
+    split = Split(
+        pixels.astype(np.float32), np.zeros(200, np.int64), 0.0, 1.0, small.CLASSES, np.arange(200)
+    )
     (tmp_path / "data/prepared").mkdir(parents=True)
     (tmp_path / garments.TEST).write_bytes(splits.to_bytes(split))
     index = pd.Index(range(200), name="index")

@@ -110,7 +110,8 @@ def test_prepare_only_reads_the_raw_data(workspace, finished):
     """a14"""
     closed_to_writing(workspace.path / "data/raw")
     shutil.rmtree(workspace.path / "data/prepared")
-    (workspace.path / "data").chmod(0o777)
+    for folder in ("data", "metrics", "plots"):
+        (workspace.path / folder).chmod(0o777)
     status, printed = workspace.run("prepare", nobody)
     assert status == 0, printed
     assert workspace.outputs() == finished.outputs()

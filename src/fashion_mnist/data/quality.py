@@ -16,7 +16,7 @@ LEVELS = (1, 3, 5, 8, 10)
 ROWS, COLUMNS = 512, 8192  # of a block: 16 MiB of products
 
 SAMPLES = 200
-"""Images that a picture of samples shows at most, ten of them of a class at most."""
+"""Images that a picture of samples shows at most, eight of them of a class at most."""
 
 
 def nearest(part: Part, training: Part) -> Nearest:
@@ -101,7 +101,7 @@ def samples(part: Part, names: Sequence[str]) -> list[tuple[str, np.ndarray]]:
     Each class has n places; those of one with fewer images stay black.
     """
     rows = []
-    each = min(10, max(1, SAMPLES // len(names)))
+    each = min(8, max(1, SAMPLES // len(names)))
     for label, name in enumerate(names[:SAMPLES]):
         found = part.images[np.flatnonzero(part.labels == label)[:each]]
         rows.append((name, np.pad(found, ((0, each - len(found)), (0, 0), (0, 0)))))

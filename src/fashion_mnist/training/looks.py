@@ -11,14 +11,14 @@ from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import generator
 from fashion_mnist.training.trainer import Trainer
 
-CLASSES, EPOCHS = 20, 9  # shown at most; of each class an image as it is, and in so many epochs
+CLASSES, EPOCHS = 20, 7  # shown at most; of each class an image as it is, and in so many epochs
 SUSPECTS, SHOWN = 100, 30  # rows of the table, and how many of them the picture shows
 
 CPU = torch.device("cpu")
 
 
 def augmented(training: Split, settings: Train) -> list[Row]:
-    """The first image of each class as it is, and as nine epochs would augment it.
+    """The first image of each class as it is, and as seven epochs would augment it.
 
     On the CPU, whatever the training runs on.
     """

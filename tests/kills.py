@@ -1,6 +1,6 @@
 """Kill a run of the whole pipeline at a random moment, and see that the next run mends everything.
 
-    python tests/end_to_end/kills.py 36     # the full count; prints kills, recoveries, differences
+    python tests/kills.py 36     # the full count; prints kills, recoveries, differences
 
 It works on a small repository of its own. The moments, signals and victims are drawn from a seed.
 """
