@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn, optim
 
+from fashion_mnist.pipeline import files
 from fashion_mnist.training.parameters import Train
 
 FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
@@ -88,5 +89,8 @@ def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:
 
 
 def _wave(start: float, end: float, share: float) -> float:
-    """From `start` to `end` by half a cosine wave, at a share of 0 to 1 of the way."""
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+    """From `start` to `end` by half a cosine wave, at a share of 0 to 1 of the way.
+
+    To twelve digits: the last ones of a cosine are the C library's, not the same everywhere.
+    """
+    return files.significant(end + (start - end) * (1 + math.cos(math.pi * share)) / 2, 12)
