@@ -345,7 +345,7 @@ def draw(arguments: argparse.Namespace) -> None:
 
 def adopt(arguments: argparse.Namespace) -> None:
     """Write params.yaml, and IDX files where the folder holds pictures."""
-    from fashion_mnist import own
     from fashion_mnist.comparison import revisions
+    from fashion_mnist.deployment import own
 
     print(own.adopt(arguments.folder, revisions.find_root()))

@@ -55,7 +55,7 @@ def difference(old: Floats, new: Floats, confidence: float = 0.95) -> Difference
     two or three seeds it mostly seems smaller than it is, and the degrees of freedom too many.
 
     Simulated (tests/comparison/test_seeds.py), 93 to 97 % of the intervals hold the true
-    difference, with 2, 3 and 5 seeds; with two, down to 90 % where one recipe's seeds
+    difference, with 2, 3 and 5 seeds; down to 90 % where one recipe's seeds
     differ several times as much as the other's and as the images allow.
 
     Args:

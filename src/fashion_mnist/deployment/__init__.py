@@ -1,1 +1,1 @@
-"""The model away from here: one's own pictures, ONNX, the model card."""
+"""Away from here: pictures and data of one's own, ONNX, the model card. No stage imports it."""

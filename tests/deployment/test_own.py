@@ -10,9 +10,9 @@ import small
 from PIL import Image
 from ruamel.yaml import YAML
 
-from fashion_mnist import own
 from fashion_mnist.comparison import revisions
 from fashion_mnist.data.idx import FILES, read_pair
+from fashion_mnist.deployment import own
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
 from stages.check import File
