@@ -1,6 +1,6 @@
 """Whether other processors give the bytes of tests/golden.json, by emulation.
 
-python benchmarks/processors.py [MODEL ...]
+python benchmarks/processors.py [MODEL ...] [--runs NAME ...]
 
 Debian's package qemu-user emulates them, some 60 times slower. Its version 7.2 crashes in the
 rotation's kernel, so runs with rotation are compared on real processors alone, by `make test`.
@@ -23,10 +23,10 @@ MODELS = {
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def digests(command: list[str]) -> dict[str, dict[str, str]] | None:
-    """What tests/golden.py prints, run by `command`; None where it crashed."""
+def digests(command: list[str], wanted: list[str]) -> dict[str, dict[str, str]] | None:
+    """What tests/golden.py prints of the wanted runs, run by `command`; None where it crashed."""
     done = subprocess.run(
-        [*command, sys.executable, "-m", "golden", "emulated"],
+        [*command, sys.executable, "-m", "golden", "emulated", *wanted],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(["src", "tests"])},
         stdout=subprocess.PIPE,
@@ -49,13 +49,15 @@ def row(model: str, maker: str, found: dict[str, dict[str, str]] | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=list(MODELS), metavar="MODEL")
-    models = parser.parse_args().models
+    parser.add_argument("--runs", nargs="*", default=[], metavar="NAME", help="begin like this")
+    arguments = parser.parse_args()
+    models, wanted = arguments.models, arguments.runs
     if shutil.which("qemu-x86_64") is None:
         sys.exit("qemu-x86_64 is not here: apt-get install qemu-user")
-    print(row("this machine", "", digests([])), flush=True)
+    print(row("this machine", "", digests([], wanted)), flush=True)
     failed = False
     for model in models:
-        line = row(model, MODELS.get(model, ""), digests(["qemu-x86_64", "-cpu", model]))
+        line = row(model, MODELS.get(model, ""), digests(["qemu-x86_64", "-cpu", model], wanted))
         failed |= "equal" not in line or "; not" in line
         print(line, flush=True)
     sys.exit(failed)

@@ -98,10 +98,14 @@ def digests(parameters: dict[str, Any], *, evaluated: bool) -> dict[str, str]:
 def main() -> None:
     """Print the digests as JSON, and each run's name on stderr: under emulation it takes minutes.
 
-    With the argument `emulated` without rotation, whose kernel QEMU 7.2 cannot run.
+    With the argument `emulated` without rotation, whose kernel QEMU 7.2 cannot run. Other arguments
+    are beginnings of names, of which the runs are wanted.
     """
+    wanted = tuple(argument for argument in sys.argv[1:] if argument != "emulated") or ("",)
     found: dict[str, Any] = {"torch": torch.__version__.partition("+")[0], "digests": {}}
     for name, parameters in cases(rotation="emulated" not in sys.argv).items():
+        if not name.startswith(wanted):
+            continue
         found["digests"][name] = digests(parameters, evaluated="adam 1" in name)
         print(name, file=sys.stderr)
     print(json.dumps(found, indent=2))
