@@ -93,8 +93,8 @@ overheads: install ## time what users wait for beside the training; nothing else
 	$(VENV) python benchmarks/overheads.py
 
 pictures: install ## draw the pictures of the README from the results and the recorded runs
-	$(VENV) fashion-mnist draw docs/pictures
-	cd docs/pictures && rm accuracy.png history.png reliability.png
+	$(VENV) fashion-mnist draw dvc_plots/pictures
+	cd dvc_plots/pictures && cp loss.png per_class.png predictions.png ../../docs/pictures
 	$(VENV) python benchmarks/pictures.py
 
 golden: install ## record what every processor is to give: tests/golden.json
