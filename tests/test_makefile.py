@@ -52,7 +52,8 @@ def run(folder: Path, *command: str, **statuses: int) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("target", sorted(set(TARGETS) - {"help", "install", "results"}))
 def test_a_recipe_finds_the_environment_without_an_exported_path(folder, target):
     """Make 3.81, as Apple builds it, starts simple commands with its own PATH."""
-    command = ["make", "--dry-run", target]
+    # Within `make test` a further make would say which folder it enters
+    command = ["make", "--dry-run", "--no-print-directory", target]
     printed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     # An outer shell's assignment is what `export PATH` would be; here there is none.
     lines = printed.stdout.replace("\\\n", "").splitlines()

@@ -209,7 +209,12 @@ def test_a_second_run_is_told_that_one_is_busy(uninterrupted, tmp_path):
     checkout = uninterrupted.copy(tmp_path / "checkout")
     process = start(checkout, "dvc", "repro", "-f", "train")
     read_until(process, f"epoch 1/{EPOCHS}")
+    stage = psutil.Process(process.pid).children(recursive=True)
+    for child in stage:
+        child.suspend()  # it is busy for as long as the second run takes to find out
     second = checkout.dvc("repro", "-f", "train", check=False)
+    for child in stage:
+        child.resume()
     process.stdout.read()
     assert process.wait() == 0
     assert second.returncode != 0
