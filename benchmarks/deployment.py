@@ -85,7 +85,7 @@ def predict(*options: str) -> None:
 
 def main() -> None:
     test = splits.read(Path("data/prepared/test.safetensors"))
-    pixels = np.rint(test.pixels * 255).astype(np.uint8)
+    pixels = np.rint(test.pixels() * 255).astype(np.uint8)
     versions = f"PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
     print(f"{processor()}, {versions}, {models.THREADS} thread")
     with tempfile.TemporaryDirectory() as temporary:

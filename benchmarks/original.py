@@ -34,7 +34,7 @@ class Images(Dataset):
     """A split as torchvision's data set gives it: one PIL image at a time, transformed."""
 
     def __init__(self, split: Split) -> None:
-        self.pixels = (split.pixels * 255).round().astype(np.uint8)
+        self.pixels = (split.pixels() * 255).round().astype(np.uint8)
         self.labels = split.labels.tolist()
         self.transform = transforms.Compose(
             [

@@ -59,7 +59,7 @@ def main() -> None:
                 metrics.NEAR_COLUMNS, metrics.near_rows(made, test.nearest, names)
             ),
             Path("plots/misclassified.png"): figures.misclassified_png(
-                test.pixels, test.labels, made.predicted, made.confidence, test.classes
+                test, made.predicted, made.confidence
             ),
         }
     )

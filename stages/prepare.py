@@ -17,14 +17,18 @@ def main() -> None:
     """Write the train, validation and test splits, and what was seen in them."""
     settings = load(Prepare, "prepare")
     names = splits.numbered(settings.classes)
-    train, test = (read_pair(RAW, split, len(names)) for split in ("train", "test"))
-    parts = divide(train, test, settings.validation_size, settings.seed)
+    parts = divide(
+        train=read_pair(RAW, "train", len(names)),
+        test=read_pair(RAW, "test", len(names)),
+        size=settings.validation_size,
+        seed=settings.seed,
+    )
     near = {name: quality.nearest(parts[name], parts["train"]) for name in ("validation", "test")}
     made = make_splits(parts, settings, {"test": near["test"]})
     print(", ".join(f"{name}: {len(split.labels)} images" for name, split in made.items()))
     files.write(
         {
-            **{PREPARED / f"{name}.safetensors": splits.to_bytes(made[name]) for name in made},
+            **{PREPARED / f"{name}.safetensors": splits.serialised(made[name]) for name in made},
             Path("metrics/data.json"): files.json_bytes(quality.report(parts, near)),
             Path("plots/classes.csv"): files.csv_bytes(
                 ("class", *parts), quality.class_rows(parts, names)

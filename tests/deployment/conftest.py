@@ -21,7 +21,7 @@ def checkout(repository, monkeypatch):
 def pixels(repository) -> np.ndarray:
     """The images of the test split, uint8, N×28×28."""
     test = splits.read(repository.path / "data/prepared/test.safetensors")
-    return np.rint(test.pixels * 255).astype(np.uint8)
+    return np.rint(test.pixels() * 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,15 @@ from scipy.ndimage import minimum_filter
 from small import CLASSES, PROJECT, images
 
 from fashion_mnist.evaluation import figures
+from fashion_mnist.pipeline.splits import Split
 
 
 def misclassified_png(pictures, labels, predicted, confidence=None, classes=CLASSES):
     """The picture; each sample as confident as any other where that is not said."""
     labels, predicted = np.int64(labels), np.int64(predicted)
     confidence = np.full(len(labels), 0.5) if confidence is None else np.array(confidence)
-    return figures.misclassified_png(pictures, labels, predicted, confidence, classes)
+    split = Split(np.float32(pictures)[:, None], labels, 0.0, 1.0, classes, np.arange(len(labels)))
+    return figures.misclassified_png(split, predicted, confidence)
 
 
 def cells(png, shade):
@@ -105,8 +107,10 @@ DRAW = """
 import hashlib, sys
 import numpy as np
 from fashion_mnist.evaluation import figures
+from fashion_mnist.pipeline.splits import Split
 one, other = np.array([0]), np.array([1])
-png = figures.misclassified_png(np.eye(28)[None], one, other, one / 2, "ab")
+split = Split(np.eye(28, dtype=np.float32)[None, None], one, 0.0, 1.0, "ab", one)
+png = figures.misclassified_png(split, other, one / 2)
 print(hashlib.sha256(png).hexdigest(), "matplotlib.pyplot" in sys.modules)
 """
 TASTE = """

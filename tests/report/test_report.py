@@ -20,7 +20,7 @@ from matplotlib.image import imread
 from fashion_mnist.comparison import commands
 from fashion_mnist.comparison.compare import compare
 from fashion_mnist.comparison.results import Predictions
-from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline import files, splits
 from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.report import charts, dvc_output, garments
 from fashion_mnist.report.report import Report, write
@@ -114,7 +114,7 @@ def test_images_that_one_alone_gets_right_stand_side_by_side(project, reported):
     split = Split(
         small.split(200).images, np.zeros(200, np.int64), 0.5, 0.5, small.CLASSES, np.arange(200)
     )
-    project.write("data/prepared/test.safetensors", splits.to_bytes(split))
+    project.write("data/prepared/test.safetensors", b"".join(splits.serialised(split)))
     project.results(wrong=[0, 1, *range(100, 130)])
     assert "](report/one_right.png)" in reported()
     shown = imread(io.BytesIO((project.root / "report/one_right.png").read_bytes()))
@@ -129,7 +129,7 @@ def test_the_two_sides_show_the_images_that_one_alone_gets_right(tmp_path, monke
         pixels.astype(np.float32), np.zeros(200, np.int64), 0.0, 1.0, small.CLASSES, np.arange(200)
     )
     (tmp_path / "data/prepared").mkdir(parents=True)
-    (tmp_path / garments.TEST).write_bytes(splits.to_bytes(split))
+    files.write({tmp_path / garments.TEST: splits.serialised(split)})
     index = pd.Index(range(200), name="index")
     truth = pd.DataFrame({"actual": "a", "predicted": "a"}, index=index)
     old, new = truth.copy(), truth.copy()

@@ -10,7 +10,7 @@ import pytest
 from small import NAMES
 
 from fashion_mnist.model import checkpoints
-from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline import files, splits
 from stages import evaluate as stage
 
 
@@ -61,7 +61,7 @@ def test_classes_that_do_not_occur_keep_their_rows(workspace):
     part = replace(
         test, nearest=None, images=test.images[few], labels=test.labels[few], index=test.index[few]
     )
-    path.write_bytes(splits.to_bytes(part))
+    files.write({path: splits.serialised(part)})
     assert workspace.run("evaluate")[0] == 0
     made = table(workspace, "per_class")
     assert [row["class"] for row in made] == list(NAMES)
@@ -82,7 +82,7 @@ def test_the_network_is_the_one_that_the_checkpoint_describes(workspace, finishe
 @pytest.mark.parametrize("change", [{"classes": tuple("abcdefghij")}, {"mean": 0.25}])
 def test_a_split_of_other_classes_or_normalisation_is_refused(workspace, finished, change):
     path = workspace.path / "data/prepared/test.safetensors"
-    path.write_bytes(splits.to_bytes(replace(splits.read(path), **change)))
+    files.write({path: splits.serialised(replace(splits.read(path), **change))})
     before = workspace.outputs()
     status, printed = workspace.run("evaluate")
     assert status == 2
@@ -119,7 +119,7 @@ def test_images_that_training_has_nearly_seen_are_listed_and_left_out(workspace)
     distances = np.full(40, 50, np.float32)
     distances[[3, 7, 20, 30]] = 10, 0, 4.5, 10.5
     nearest = splits.Nearest(distances, np.arange(40) + 1000, (test.labels + 1) % 10)
-    path.write_bytes(splits.to_bytes(replace(test, nearest=nearest)))
+    files.write({path: splits.serialised(replace(test, nearest=nearest))})
     assert workspace.run("evaluate")[0] == 0
     rows, made = table(workspace, "near_seen"), report(workspace)
     assert len(rows) == 20
@@ -142,7 +142,7 @@ def test_all_images_nearly_seen_leave_no_figure(workspace):
     path = workspace.path / "data/prepared/test.safetensors"
     test = splits.read(path)
     nearest = replace(test.nearest, distances=np.zeros(40, np.float32))
-    path.write_bytes(splits.to_bytes(replace(test, nearest=nearest)))
+    files.write({path: splits.serialised(replace(test, nearest=nearest))})
     assert workspace.run("evaluate")[0] == 0
     assert report(workspace)["near_seen"] == len(table(workspace, "near_seen")) == 40
     assert "accuracy_without_near_seen" not in report(workspace)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch._dynamo  # here once; the first step of each process would, for two seconds
 
-from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline import files, splits
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training import launcher, ranks
 from fashion_mnist.training.shards import Gradients
@@ -100,7 +100,7 @@ def test_a_failure_of_all_is_told_once(sharded):
     path = sharded.path / "data/prepared/train.safetensors"
     split = splits.read(path)
     split.images[7] = np.inf
-    path.write_bytes(splits.to_bytes(split))
+    files.write({path: splits.serialised(split)})
     before = sharded.outputs()
     results = sharded.run_together(2)
     assert [status for status, _ in results] == [2, 2]

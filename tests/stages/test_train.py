@@ -10,7 +10,7 @@ import pytest
 from small import contents, copy_project, run_stage
 
 from fashion_mnist.model import devices
-from fashion_mnist.pipeline import splits
+from fashion_mnist.pipeline import files, splits
 from stages import train as stage
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_diverges_leaves_no_checkpoint(workspace, finished, kept):
     path = workspace.path / "data/prepared/train.safetensors"
     split = splits.read(path)
     split.images[7] = np.inf
-    path.write_bytes(splits.to_bytes(split))
+    files.write({path: splits.serialised(split)})
     if not kept:
         for name in ("checkpoints", "metrics", "plots"):
             for output in (workspace.path / name).iterdir():

@@ -1,5 +1,6 @@
 """What the data are like: images by class, and those that are identical or nearly so."""
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,18 +27,18 @@ def nearest(part: Part, training: Part) -> Nearest:
     so the same on every processor: of pixels less 128 each is at most 2^14, so that every sum of
     784 of them is a whole number below 2^24, which float32 holds.
     """
-    images, others = (_centred(images) for images in (part.images, training.images))
-    squares = np.einsum("ij,ij->i", others, others).astype(np.int32)
+    images = _centred(part.images)
     found = np.zeros(len(images), np.int64)
     closest = np.full(len(images), np.iinfo(np.int32).min, np.int32)
-    for start in range(0, len(others), COLUMNS):
-        columns = slice(start, start + COLUMNS)
+    for start in range(0, len(training.labels), COLUMNS):
+        others = _centred(training.images[start : start + COLUMNS])
+        squares = np.einsum("ij,ij->i", others, others).astype(np.int32)
         for first in range(0, len(images), ROWS):
             rows = slice(first, first + ROWS)
             # 2ab - b², which is a² less the squared distance
-            score = (images[rows] @ others[columns].T).astype(np.int32)
+            score = (images[rows] @ others.T).astype(np.int32)
             score *= 2
-            score -= squares[columns]
+            score -= squares
             best = score.argmax(axis=1)
             value = score[np.arange(len(score)), best]
             nearer = value > closest[rows]
@@ -73,7 +74,7 @@ def report(parts: Mapping[str, Part], near: Mapping[str, Nearest]) -> dict[str, 
     labels_of: dict[bytes, list[int]] = defaultdict(list)
     for part in parts.values():
         for image, label in zip(part.images, part.labels.tolist(), strict=True):
-            labels_of[image.tobytes()].append(label)
+            labels_of[hashlib.sha256(image).digest()].append(label)
     counts = np.unique(parts["train"].labels, return_counts=True)[1]
     return {
         **{f"{name}_images": len(part.labels) for name, part in parts.items()},

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+
+from fashion_mnist.pipeline.splits import Split
 
 GAP = 2  # pixels between cells
 CAPTION = 9  # pixels below each image
@@ -31,13 +33,7 @@ def matplotlibs_defaults() -> Iterator[None]:
 
 
 @matplotlibs_defaults()
-def misclassified_png(
-    images: np.ndarray,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    confidence: np.ndarray,
-    classes: Sequence[str],
-) -> bytes:
+def misclassified_png(split: Split, predicted: np.ndarray, confidence: np.ndarray) -> bytes:
     """A grid of garments that were taken for others, one cell for each pair of classes.
 
     The row is the true class, the column the predicted one; a cell shows the sample with the
@@ -47,16 +43,14 @@ def misclassified_png(
     the first are shown.
 
     Args:
-        images: N×28×28, 0 (black) to 1.
-        labels: true classes, N.
+        split: of N images.
         predicted: predicted classes, N.
         confidence: the probability of the predicted class, N.
-        classes: their names, in label order.
 
     Returns:
         A PNG, the same bytes for the same input.
     """
-    size, count = images.shape[-1], min(len(classes), MOST)
+    size, count = split.images.shape[-1], min(len(split.classes), MOST)
     height, width = size + CAPTION + GAP, size + GAP
     # 644 pixels: two of them stand side by side on a page of 1,400
     figure = Figure(figsize=(6.44, 7.6), dpi=100, layout="constrained")
@@ -64,19 +58,19 @@ def misclassified_png(
     grid = np.full((count * height, count * width), np.nan)
     for actual in range(count):
         for other in range(count):
-            found = np.flatnonzero((labels == actual) & (predicted == other))
+            found = np.flatnonzero((split.labels == actual) & (predicted == other))
             row, column = actual * height, other * width
             if actual == other:
                 grid[row : row + height - GAP, column : column + size] = 0.9
                 _write(axes, column + size / 2, row + height / 2, f"{len(found)}\nright")
             elif len(found):
                 shown = found[confidence[found].argmax()]
-                grid[row : row + size, column : column + size] = images[shown]
+                grid[row : row + size, column : column + size] = split.pixels(shown)
                 text = f"{len(found)} · {confidence[shown]:.0%}"
                 _write(axes, column + size / 2, row + size + CAPTION / 2, text)
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     across, down = (np.arange(count) * step + size / 2 for step in (width, height))
-    names = [shortened(name) for name in classes[:count]]
+    names = [shortened(name) for name in split.classes[:count]]
     axes.set_xticks(across, names, rotation=45, ha="right", fontsize=8, parse_math=False)
     axes.set_yticks(down, names, fontsize=8, parse_math=False)
     axes.tick_params(length=0)

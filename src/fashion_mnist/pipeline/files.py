@@ -17,8 +17,8 @@ Value = str | int | float | bool | None
 """What a metric or the cell of a table may be; None is an empty cell."""
 
 
-def write(contents: Mapping[Path, bytes]) -> None:
-    """Replace every path's content, or leave all as they are.
+def write(contents: Mapping[Path, bytes | Iterable[bytes | memoryview]]) -> None:
+    """Replace every path's content, given whole or in parts, or leave all as they are.
 
     The bytes go to temporary files in the same folders and to the disk; only when all are there
     does each take the name of its path. A reader, a full disk or a kill therefore meets the old
@@ -38,7 +38,7 @@ def write(contents: Mapping[Path, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers(path)
             with _naming(path), temporaries[path].open("wb") as file:
-                file.write(content)
+                file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
         for path, temporary in temporaries.items():

@@ -1,17 +1,18 @@
 """The prepared splits as files, which stages hand to each other."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
-from safetensors import numpy as safetensors_numpy
 
 from fashion_mnist.pipeline.errors import UserError
 
 NEAREST = "nearest_"
+LAYOUT = ("int64", "float64", "float32")  # the order of arrays in a file of safetensors
 KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
 
 
@@ -58,10 +59,10 @@ class Split:
         """The normalised value of a zero pixel."""
         return (0 - self.mean) / self.std
 
-    @property
-    def pixels(self) -> np.ndarray:
-        """The images before normalisation, float32, N×28×28, 0 (black) to 1."""
-        return self.images[:, 0] * self.std + self.mean
+    def pixels(self, chosen: slice | int = slice(None)) -> np.ndarray:
+        """Images before normalisation, all or one, float32, N×28×28 or 28×28, 0 (black) to 1."""
+        shown: np.ndarray = self.images[chosen, 0] * self.std + self.mean
+        return shown
 
     @property
     def grey(self) -> np.ndarray:
@@ -95,10 +96,14 @@ def numbered(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{label:0{digits}} {name}" for label, name in enumerate(classes))
 
 
-def to_bytes(split: Split) -> bytes:
-    """The split as a safetensors file, the same bytes for the same split."""
+def serialised(split: Split) -> Iterator[bytes | memoryview]:
+    """The split as a safetensors file in parts, the same bytes for the same split.
+
+    The library's own writer gives these bytes too, but writes to no open file: it would copy the
+    images first, or hide why a disk refused them.
+    """
     arrays = {
-        "images": np.ascontiguousarray(split.images),
+        "images": split.images,
         "labels": split.labels,
         "mean": np.array([split.mean]),
         "std": np.array([split.std]),
@@ -106,21 +111,33 @@ def to_bytes(split: Split) -> bytes:
     }
     if split.nearest is not None:
         arrays |= {NEAREST + name: array for name, array in vars(split.nearest).items()}
-    description = json.dumps({"classes": split.classes})
-    return safetensors_numpy.save(arrays, metadata={KEY: description})
+    header: dict[str, Any] = {"__metadata__": {KEY: json.dumps({"classes": split.classes})}}
+    end = 0
+    ordered = sorted(arrays.items(), key=lambda item: (LAYOUT.index(item[1].dtype.name), item[0]))
+    for name, array in ordered:
+        begin, end = end, end + array.nbytes
+        dtype = array.dtype.kind.upper() + str(8 * array.itemsize)
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for _, array in ordered:
+        yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def read(path: Path) -> Split:
-    """Read a split that `to_bytes` made.
+    """Map the file of a split that `serialised` made: its images are read as they are used.
 
     Raises:
         UserError: the file is missing or is no such split; nothing in it is ever executed.
     """
     try:
         path.open("rb").close()  # safetensors takes every failure to open for a missing file
-        with safetensors.safe_open(path, framework="np") as file:
+        # For NumPy it would copy; PyTorch's tensors are the file itself
+        with safetensors.safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[KEY])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            arrays = {name: file.get_tensor(name).numpy() for name in names}
         return _split(arrays, description["classes"])
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
@@ -131,7 +148,7 @@ def read(path: Path) -> Split:
 
 
 def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
-    """The split that `to_bytes` was given, from its arrays and the names of its classes.
+    """The split that `serialised` was given, from its arrays and the names of its classes.
 
     Raises:
         KeyError, ValueError: they are another file's, or damaged.

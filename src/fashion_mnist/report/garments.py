@@ -38,8 +38,8 @@ def one_right_png(comparison: Comparison, root: Path) -> bytes | None:
     ]
     if not (root / TEST).exists() or all(side.empty for _, side in sides):
         return None
-    images = splits.read(root / TEST).pixels
-    if len(images) != comparison.pairs.count:
+    split = splits.read(root / TEST)
+    if len(split.labels) != comparison.pairs.count:
         return None
     with matplotlib.rc_context(matplotlib.rcParamsDefault):
         figure = Figure(figsize=(12, 6), dpi=100, layout="constrained")
@@ -49,7 +49,7 @@ def one_right_png(comparison: Comparison, root: Path) -> bytes | None:
             for axes in (cells := list(part.subplots(ROWS, COLUMNS).flat)):
                 axes.set_axis_off()
             for axes, (index, row) in zip(cells, side.iterrows(), strict=False):
-                _draw(axes, images[int(str(index))], row)
+                _draw(axes, split.pixels(int(str(index))), row)
         buffer = io.BytesIO()
         FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

@@ -33,7 +33,8 @@ def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path)
         code.update(str(path.relative_to(checkout)).encode() + b"\0" + path.read_bytes() + b"\0")
     content = hashlib.sha256()
     for path in data:
-        content.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:
+            content.update(hashlib.file_digest(file, "sha256").digest())
     settings = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     return "-".join(digest.hexdigest()[:16] for digest in (settings, content, code))
 
