@@ -114,3 +114,28 @@ def test_two_machines_train_one_network(by_one, tmp_path):
     assert other.returncode == 0
     assert first.outputs() == by_one.outputs()
     assert contents(second.path) == before
+
+
+@pytest.mark.slow
+def test_a_rank_that_no_longer_answers_ends_all(by_one, tmp_path):
+    """As one on a machine that hangs: after a time limit, here of seconds."""
+    two = {**by_one.environment, "PET_NPROC_PER_NODE": "2"}
+    checkout = replace(by_one.copy(tmp_path / "checkout"), environment=two)
+    module = checkout.path / "src/fashion_mnist/training/ranks.py"
+    module.write_text(module.read_text().replace("timedelta(minutes=5)", "timedelta(seconds=5)"))
+    dvc = start(checkout, "dvc", "repro", "train")
+    text = read_until(dvc, f"epoch 3/{EPOCHS}")
+    family = processes_in(checkout.path)
+    (stopped,) = victims(dvc, "rank 1")
+    stopped.suspend()
+    text += dvc.stdout.read()
+    assert dvc.wait(timeout=30) != 0
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []
+    assert text.count("error: ") == 1, text
+    print(text)
+    assert "Traceback" not in text
+    assert "taking up the run after epoch" in checkout.dvc("repro").stdout
+    for name in ("best", "last"):
+        path = f"checkpoints/{name}.safetensors"
+        assert checkout.read(path) == by_one.read(path)
