@@ -23,7 +23,7 @@ record = python benchmarks/$(1).py > benchmarks/.$(1).tmp && \
   mv benchmarks/.$(1).tmp benchmarks/$(1).txt && cat benchmarks/$(1).txt
 
 .PHONY: help install repro pull results verified test test-slow kills bench accuracy variants table \
-  overheads pictures golden processors price docs lint format
+  overheads scale pictures golden processors price docs lint format
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -87,10 +87,14 @@ variants: install ## queue the committed recipe on five seeds and others on thre
 	@echo "follow them by: dvc queue status; then: make table"
 
 table: install ## record what `make variants` has run, and write benchmarks/RESULTS.md
-	$(VENV) python benchmarks/variants.py
+	$(VENV) python benchmarks/results.py
 
 overheads: install ## time what users wait for beside the training; nothing else should run
 	$(VENV) python benchmarks/overheads.py
+
+scale: install ## time the stages, and their memory, on up to 960,000 images; nothing else should run
+	$(VENV) dvc repro prepare
+	$(VENV) python benchmarks/scale.py
 
 pictures: install ## draw the pictures of the README from the results and the recorded runs
 	$(VENV) fashion-mnist draw dvc_plots/pictures

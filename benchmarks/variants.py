@@ -1,7 +1,7 @@
-"""Record the runs of the recipes, and make the table of them: benchmarks/RESULTS.md.
+"""Record the runs of the recipes in benchmarks/runs.csv.
 
     make variants   # queue params.yaml and each of recipes/ on several seeds, and run them
-    make table      # record what has run since, and write the table anew
+    make table      # record what has run since, and write benchmarks/RESULTS.md anew
 
 A run is an experiment of the committed code and data, whose parameters are those of a recipe on
 top of the committed params.yaml. Its seconds are those that its train stage printed, as DVC kept
@@ -12,23 +12,18 @@ recorded.
 import re
 import subprocess
 from pathlib import Path
-from statistics import mean
 
 import pandas as pd
 from machine import processor
 from ruamel.yaml import YAML
 
 from fashion_mnist.comparison import revisions, summary
-from fashion_mnist.comparison.summary import Run, flat, spread
-from fashion_mnist.comparison.tables import ABSENT, number, table
-from fashion_mnist.evaluation.metrics import wilson_interval
-from fashion_mnist.pipeline import files
+from fashion_mnist.comparison.summary import Run, flat
+from fashion_mnist.comparison.tables import ABSENT
 from fashion_mnist.pipeline.errors import UserError
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs.csv"
-OVERHEADS = HERE / "overheads.csv"
-RESULTS = HERE / "RESULTS.md"
 COMMITTED = "params.yaml"
 SECTIONS = ("prepare", "model", "train")
 FREE = {"train.seed", "train.threads", "train.device"}
@@ -36,7 +31,6 @@ FREE = {"train.seed", "train.threads", "train.device"}
 
 KEY = ["variant", "threads", "machine", "seed"]
 FIGURES = ["parameters", "multiply_adds", "validation_accuracy", "accuracy", "ece"]
-TEST_IMAGES = 10_000
 
 
 def recipes(root: Path) -> dict[str, dict[str, str]]:
@@ -103,66 +97,3 @@ def seconds_of(run: Run) -> float | None:
     log = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = re.search(r"^trained in ([\d.]+) s", log, re.MULTILINE)
     return float(found[1]) if found and "taking up" not in log else None
-
-
-def variants_table(runs: pd.DataFrame) -> str:
-    """A row for each recipe, thread count and machine, means and deviations over its seeds."""
-    header = ["variant", "parameters", "multiply-adds", "epochs", "threads", "seconds", "seeds"]
-    header += ["validation accuracy", "test accuracy", "95 % interval", "ECE", "machine"]
-    rows = []
-    for (variant, threads, machine), group in runs.groupby(KEY[:3], sort=False):
-        low, high = wilson_interval(round(group["accuracy"].mean() * TEST_IMAGES), TEST_IMAGES)
-        first = group.iloc[0]
-        rows.append(
-            [
-                variant,
-                f"{first['parameters']:,.0f}",
-                f"{first['multiply_adds'] / 1e6:.2f} M",
-                f"{first['epochs']:.0f}",
-                str(threads),
-                number(group["seconds"].median().round()),
-                str(len(group)),
-                spread(list(group["validation_accuracy"])),
-                spread(list(group["accuracy"])),
-                f"{low:.4f} to {high:.4f}",
-                f"{mean(group['ece']):.4f}",
-                machine,
-            ]
-        )
-    return table(header, rows, markdown=True)
-
-
-def overheads_table() -> str:
-    """What `make overheads` measured."""
-    measured = pd.read_csv(OVERHEADS, dtype=str)
-    return table(list(measured.columns), measured.values.tolist(), markdown=True)
-
-
-def text(runs: pd.DataFrame) -> str:
-    """RESULTS.md."""
-    parts = [
-        "# Results",
-        "Written by `make table` from `runs.csv` and `overheads.csv`; not to be edited.",
-        "## Variants",
-        variants_table(runs),
-        "Mean ± standard deviation over seeds. Seconds: median of the train stage from a cold "
-        "start, imports included; runs of two threads had the machine to "
-        "themselves, those of one thread shared it with others and could be faster. The test "
-        f"accuracy is that of the weights that validation chose, on {TEST_IMAGES:,} images, and "
-        "the interval is what so many images allow (Wilson).",
-        "## Overheads",
-        overheads_table(),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def main() -> None:
-    """Record and write."""
-    runs = record(revisions.find_root())
-    table = runs.to_csv(index=False, lineterminator="\n")
-    files.write({RUNS: table.encode(), RESULTS: text(runs).encode()})
-    print(RESULTS.read_text())
-
-
-if __name__ == "__main__":
-    main()

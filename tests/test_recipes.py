@@ -8,6 +8,7 @@ from pathlib import Path
 import machine
 import pandas as pd
 import pytest
+import results
 import variants
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -84,7 +85,7 @@ def test_the_table_holds_means_over_seeds():
     seeds = [(0, 10.0, 0.92, 0.91), (1, 30.0, 0.94, 0.93), (2, 14.0, 0.93, 0.92)]
     columns = ["seed", "seconds", "validation_accuracy", "accuracy"]
     runs = pd.DataFrame([run | dict(zip(columns, seed, strict=True)) for seed in seeds])
-    assert variants.variants_table(runs).splitlines()[2] == (
+    assert results.variants_table(runs).splitlines()[2] == (
         "| quick | 1,234 | 5.67 M | 6 | 1 | 14 | 3 | 0.9300 ± 0.0100 | 0.9200 ± 0.0100 "
         "| 0.9145 to 0.9252 | 0.0100 | a machine |"
     )
@@ -97,11 +98,34 @@ def test_the_table_mixes_no_machines():
     told = [("one", 0, 10.0), ("other", 0, 30.0), ("one", 1, 14.0), ("-", 2, None)]
     columns = ["machine", "seed", "seconds"]
     runs = pd.DataFrame([run | dict(zip(columns, row, strict=True)) for row in told])
-    rows = [line.split(" | ") for line in variants.variants_table(runs).splitlines()[2:]]
+    rows = [line.split(" | ") for line in results.variants_table(runs).splitlines()[2:]]
     assert [(row[5], row[6], row[-1]) for row in rows] == [
         ("12", "2", "one |"),
         ("30", "1", "other |"),
         ("-", "1", "- |"),
+    ]
+
+
+def test_a_trial_is_told_by_the_mean_over_its_hold_outs():
+    trial = {"recipe": "quick", "trial": "train.lr=0.1", "parameters": 1234, "epochs": 6}
+    trial |= {"multiply_adds": 5_670_000}
+    held_out = [(1, 10.0, 0.92), (2, 30.0, 0.94), (3, 14.0, 0.93)]
+    columns = ["seed", "seconds", "validation_accuracy"]
+    trials = pd.DataFrame([trial | dict(zip(columns, row, strict=True)) for row in held_out])
+    assert results.trials_table(trials).splitlines()[2] == (
+        "| quick | train.lr=0.1 | 1,234 | 5.67 M | 6 | 18 | 0.9300 ± 0.0100 |"
+    )
+
+
+def test_growth_is_that_of_the_seconds_over_that_of_the_images():
+    rows = [("train", 100, 10.0, 1.5, 1.0, 0.4), ("train", 400, 44.0, 3.0, 1.0, 1.6)]
+    rows.append(("evaluate", 100, 2.0, 1.1, 1.0, 0.4))
+    columns = ["stage", "images", "seconds", "peak", "bare", "float32"]
+    measured = pd.DataFrame(rows, columns=columns).assign(machine="a machine")
+    assert results.scale_table(measured).splitlines()[2:] == [
+        "| train | 100 | 10.0 |  | 0.50 GB | 1.25 | a machine |",
+        "| train | 400 | 44.0 | 1.10 | 2.00 GB | 1.25 | a machine |",
+        "| evaluate | 100 | 2.0 |  | 0.10 GB | 0.25 | a machine |",
     ]
 
 
@@ -114,7 +138,7 @@ def test_processors_of_one_name_are_told_apart():
 
 def test_the_results_are_what_the_script_makes_of_the_recorded_runs():
     """No figure in them was typed in."""
-    assert variants.text(pd.read_csv(variants.RUNS)) == variants.RESULTS.read_text()
+    assert results.text(pd.read_csv(variants.RUNS)) == results.RESULTS.read_text()
 
 
 def test_the_readme_tells_the_seconds_of_each_recipe_as_recorded():
@@ -135,5 +159,5 @@ def test_the_readme_tells_the_seconds_of_each_recipe_as_recorded():
 def test_the_figures_of_the_readme_are_among_the_recorded():
     told = re.findall(r"\d\.\d{4} ± \d\.\d{4}", README)
     assert told
-    recorded = variants.RESULTS.read_text() + (variants.HERE / "accuracy.txt").read_text()
+    recorded = results.RESULTS.read_text() + (variants.HERE / "accuracy.txt").read_text()
     assert [figure for figure in told if figure not in recorded] == []

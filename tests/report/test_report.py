@@ -17,7 +17,7 @@ import results_repository
 import small
 from matplotlib.image import imread
 
-from fashion_mnist.comparison import commands
+from fashion_mnist.comparison import programs
 from fashion_mnist.comparison.compare import compare
 from fashion_mnist.comparison.results import Predictions
 from fashion_mnist.pipeline import files, splits
@@ -186,7 +186,7 @@ def test_a_partial_clone_gets_what_it_lacks(project, tmp_path, monkeypatch):
     address, clone = project.root.as_uri(), tmp_path / "clone"
     project.git("clone", "--quiet", "--filter=blob:none", address, str(clone))
     monkeypatch.chdir(clone)
-    monkeypatch.setitem(commands.SECONDS, commands.DVC, 60)
+    monkeypatch.setitem(programs.SECONDS, programs.DVC, 60)
     assert console.run(monkeypatch, "report", "--base", "origin/main") == 0
     text = report_rules.check(clone)
     assert "This pull request is better than origin/main (" in text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fashion_mnist.comparison import commands, recorded
+from fashion_mnist.comparison import programs, recorded
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.comparison.summary import flat
 from fashion_mnist.pipeline.errors import UserError
@@ -165,7 +165,7 @@ def rebuild(revision: Revision, minutes: float) -> Rebuilt:
 def _copy(revision: Revision) -> Iterator[Path]:
     """The files of a revision in a folder of their own, for DVC without Git."""
     archived = ("archive", "--format=tar", str(revision.sha))
-    files = commands.run(commands.GIT, *archived, folder=revision.root)
+    files = programs.run(programs.GIT, *archived, folder=revision.root)
     with tempfile.TemporaryDirectory(prefix="fashion-mnist-verify-") as name:
         folder = Path(name)
         with tarfile.open(fileobj=io.BytesIO(files)) as archive:

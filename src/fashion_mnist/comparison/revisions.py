@@ -9,8 +9,8 @@ from typing import NamedTuple
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 
-from fashion_mnist.comparison import commands
-from fashion_mnist.comparison.commands import GIT
+from fashion_mnist.comparison import programs
+from fashion_mnist.comparison.programs import GIT
 from fashion_mnist.pipeline.errors import UserError
 
 WORKSPACE = "workspace"
@@ -43,9 +43,9 @@ class Revision:
                 return (self.root / path).read_bytes()
             except FileNotFoundError:
                 return None
-        if not commands.run(GIT, "ls-tree", self.sha, "--", path, folder=self.root):
+        if not programs.run(GIT, "ls-tree", self.sha, "--", path, folder=self.root):
             return None
-        return commands.run(GIT, "cat-file", "blob", f"{self.sha}:./{path}", folder=self.root)
+        return programs.run(GIT, "cat-file", "blob", f"{self.sha}:./{path}", folder=self.root)
 
     def fetch_blobs(self) -> None:
         """Get the files that a partial clone lacks of a commit, which DVC would wait for in vain.
@@ -56,9 +56,9 @@ class Revision:
             UserError: the server that has them gives no answer, or an error.
         """
         if self.sha is not None:
-            empty = commands.run(GIT, "hash-object", "-t", "tree", "--stdin", folder=self.root)
+            empty = programs.run(GIT, "hash-object", "-t", "tree", "--stdin", folder=self.root)
             tree = empty.decode().strip()
-            commands.run(GIT, "diff", "--shortstat", tree, self.sha, folder=self.root)
+            programs.run(GIT, "diff", "--shortstat", tree, self.sha, folder=self.root)
 
 
 def find_root() -> Path:
@@ -146,4 +146,4 @@ def _commit(name: str, root: Path) -> str:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return commands.run(GIT, *arguments, folder=root).decode()
+    return programs.run(GIT, *arguments, folder=root).decode()

@@ -1,4 +1,4 @@
-"""The subcommands of `fashion-mnist` that take the model away from here."""
+"""The subcommands of `fashion-mnist` that take the model, or the pipeline, away from here."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from fashion_mnist.pipeline.errors import UserError
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `predict`, `export` and `card`."""
+    """Add `predict`, `export`, `card` and `own`."""
     command = commands.add_parser(
         "predict",
         help="the class of pictures of your own",
@@ -44,6 +44,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         description="Print a model card in Markdown, made of dvc.lock and what it records.",
     )
     command.set_defaults(run=card)
+
+    command = commands.add_parser(
+        "own",
+        help="make params.yaml fit images of your own",
+        description="Take a folder of train/NAME/*.png and test/NAME/*.png, or of the four IDX "
+        "files: write params.yaml, and print the command that runs the pipeline on it.",
+    )
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.set_defaults(run=own)
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
@@ -95,6 +104,14 @@ def card(_: argparse.Namespace) -> None:
     from fashion_mnist.deployment.card import markdown
 
     print(markdown(_root()), end="")
+
+
+def own(arguments: argparse.Namespace) -> None:
+    """Write params.yaml, and IDX files where the folder holds pictures."""
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.deployment.own import adopt
+
+    print(adopt(arguments.folder, revisions.find_root()))
 
 
 def _root() -> Path:

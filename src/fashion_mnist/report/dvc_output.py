@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fashion_mnist.comparison import commands
+from fashion_mnist.comparison import programs
 from fashion_mnist.comparison.revisions import WORKSPACE
 from fashion_mnist.pipeline.errors import UserError
 
@@ -56,4 +56,4 @@ def vega(base: str | None, root: Path) -> dict[str, dict[str, Any]]:
 
 
 def _dvc(root: Path, *arguments: str) -> str:
-    return commands.run(commands.DVC, *arguments, folder=root).decode()
+    return programs.run(programs.DVC, *arguments, folder=root).decode()

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from fashion_mnist.comparison import commands
+from fashion_mnist.comparison import programs
 from fashion_mnist.pipeline.errors import UserError
 
 WAITING = ("sh", "-c", "sleep 600 & echo $! > pid; wait")
@@ -11,9 +11,9 @@ WAITING = ("sh", "-c", "sleep 600 & echo $! > pid; wait")
 
 
 def test_a_command_that_does_not_end_is_killed_with_what_it_started(tmp_path, monkeypatch):
-    monkeypatch.setitem(commands.SECONDS, WAITING, 2)
+    monkeypatch.setitem(programs.SECONDS, WAITING, 2)
     with pytest.raises(UserError, match="did not end within 2 s"):
-        commands.run(WAITING, folder=tmp_path)
+        programs.run(WAITING, folder=tmp_path)
     assert ended(int((tmp_path / "pid").read_text()))
 
 
@@ -26,4 +26,4 @@ def ended(pid):
 
 def test_a_command_that_fails_tells_its_reason(tmp_path):
     with pytest.raises(UserError, match="`git log` failed: fatal: not a git repository"):
-        commands.run(commands.GIT, "log", folder=tmp_path)
+        programs.run(programs.GIT, "log", folder=tmp_path)

@@ -1,0 +1,65 @@
+"""The subcommands of `fashion-mnist` that search for a recipe."""
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+
+from fashion_mnist.pipeline.errors import UserError
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `search`."""
+    command = commands.add_parser(
+        "search",
+        help="a good recipe within the bounds of SPACE.yaml, by validation alone",
+        description="Try recipes as experiments, in copies of the repository; print the ten best, "
+        "the spread over seeds of the first three, and the command that runs the winner. What is "
+        "interrupted goes on when it is started again; several may share a study.",
+    )
+    command.add_argument("space", metavar="SPACE.yaml", type=Path)
+    command.add_argument("--trials", type=int, default=50, help="in all (default: %(default)s)")
+    command.add_argument("--hours", type=float, default=math.inf, help="begin no trial after them")
+    command.add_argument(
+        "--seeds", type=int, default=3, help="for each of the first three (default: %(default)s)"
+    )
+    command.add_argument("--study", metavar="NAME", help="default: the file's name, without .yaml")
+    command.add_argument(
+        "--storage",
+        metavar="FILE|URL",
+        help="where the study is kept: a file, which machines may share, or a database "
+        "(default: .search/NAME.journal)",
+    )
+    command.set_defaults(run=search)
+
+
+def search(arguments: argparse.Namespace) -> None:
+    """Search, and print what came of it."""
+    from fashion_mnist.comparison import revisions
+    from fashion_mnist.pipeline.parameters import load
+
+    try:
+        from fashion_mnist.search import study, trials
+        from fashion_mnist.search.space import read_space
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'a search needs {error.name}: pip install -c constraints.txt -e ".[search]"'
+        ) from None
+    path, root = arguments.space.resolve(), revisions.find_root()
+    os.chdir(root)
+    sys.path.insert(0, str(root))
+    from stages.check import File
+
+    parameters = load(File).model_dump()
+    if parameters["prepare"]["validation_size"] == 0:
+        raise UserError(
+            "params.yaml: a search needs images to validate on: prepare.validation_size"
+        )
+    space = read_space(Path(os.path.relpath(path)), parameters, File)
+    revisions.resolve("HEAD", root)
+    name = arguments.study or path.stem
+    storage = arguments.storage or str(root / study.FOLDER / f"{name}.journal")
+    opened = study.open_study(name, storage, space, study.made_of(root, space, parameters))
+    found = study.Search(root, opened, space, study.base_seed(parameters), trials.run)
+    print(found(arguments.trials, arguments.seeds, arguments.hours * 3600))
