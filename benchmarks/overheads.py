@@ -76,6 +76,32 @@ def peak_memory(folder: Path) -> float:
     return usage.ru_maxrss * 1024 / 1e9  # Linux counts it in KiB
 
 
+FIRST_STEP = """
+import os, runpy
+from fashion_mnist.training import step
+from fashion_mnist.training.run import seconds_since_start
+
+def stop(*_):
+    print("first step after", seconds_since_start(), flush=True)
+    os._exit(0)
+
+step.Step.__call__ = stop
+runpy.run_module("stages.train", run_name="__main__")
+"""
+
+
+def cold_start(folder: Path) -> tuple[float, float]:
+    """Seconds from a process's start to the first step of training, and of `import torch`."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    command = [sys.executable, "-c", FIRST_STEP]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, check=True, capture_output=True, text=True
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return float(done.stdout.split()[-1]), time.perf_counter() - start
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         clone, one = Clone(Path(temporary) / "project"), trivial(Path(temporary) / "one")
@@ -83,6 +109,7 @@ def main() -> None:
         idle, least = zip(*[(clone.repro(), repro(one)) for _ in rounds], strict=True)
         new = [clone.repro_with("calibration_bins", 20 + n) for n in rounds]
         again = [clone.repro_with("calibration_bins", 20 + n) for n in rounds]
+        cold, torch = zip(*[cold_start(clone.folder) for _ in rounds], strict=True)
         clone.repro_with("epochs", 1)
         memory = peak_memory(clone.folder)
         trained = [clone.repro_with("epochs", (5, 1)[n % 2]) for n in rounds]
@@ -98,6 +125,8 @@ def main() -> None:
         ["`dvc repro` after a new `evaluate.calibration_bins`", f"{median(new):.2f} s", "6 s"],
         ["`evaluate.calibration_bins` run before", f"{median(again):.2f} s", "2 s"],
         ["`train.epochs` run before", f"{median(trained):.2f} s", "2 s"],
+        ["from the train stage's start to its first step", f"{median(cold):.2f} s", "2.5 s"],
+        ["`python -c 'import torch'` beside it", f"{median(torch):.2f} s", "-"],
         ["most memory of the train stage with `lenet`", f"{memory:.2f} GB", "1.5 GB"],
     ]
     files.write({OUTPUT: files.csv_bytes(["what", f"median of {ROUNDS}", "goal"], rows)})

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pictures
 import pytest
+import scale
 import time_to_accuracy
 import torch
 from original import Images
@@ -74,6 +75,15 @@ def test_the_clock_stands_still_while_the_test_images_are_classified(monkeypatch
     monkeypatch.setattr(time_to_accuracy, "accuracy", lambda *_: tick(1000, 0.5))
     points = time_to_accuracy.curve(MODEL, train_settings(), [split(10)] * 3, CPU)
     assert points == [(n, 0.5) for n in (7, 14, 21)]
+
+
+def test_a_larger_set_is_made_of_shifted_copies():
+    original = images(labels(3))
+    original[:, :2] = original[:, -2:] = original[:, :, :2] = original[:, :, -2:] = 0
+    copies = [scale.shifted(original, number) for number in range(max(scale.COPIES))]
+    assert np.array_equal(copies[0], original)
+    assert len({copy.tobytes() for copy in copies}) == len(copies)
+    assert {copy.sum() for copy in copies} == {original.sum()}, "nothing is cut off"
 
 
 def test_the_picture_of_the_variants_holds_means_medians_and_spreads():
