@@ -51,6 +51,14 @@ def test_zizmor_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
+def test_hadolint_finds_nothing():
+    """Beside this environment's Python on 64-bit Linux; other systems have no wheel of it."""
+    if not Path(sys.executable).with_name("hadolint").exists():
+        pytest.skip("hadolint is not installed here")
+    done = tool("hadolint", "Dockerfile")
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_and_nothing_may_be_written(path):
     workflow = workflow_runner.load(path.name)
