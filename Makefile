@@ -53,6 +53,7 @@ results: install ## as repro, unless the results in Git are those of the present
 # What the commit records is rebuilt only where it is that of the commit's own code. Status 3 of verify
 # (too long, native arithmetic) is no failure: it is said.
 verified: install ## write to verified.txt whether the committed results can be rebuilt here to the byte
+	@rm -f verified.txt
 	@$(VENV) status=0; fashion-mnist current || status=$$?; case $$status in \
 	  0) fashion-mnist verify --minutes $(MINUTES) > verified.txt || status=$$? ;; \
 	  3) echo "The results were made by this run: the commit holds none of its own code, parameters and data." \
@@ -82,7 +83,8 @@ variants: install ## queue the committed recipe on five seeds and others on thre
 	@git diff --quiet HEAD -- params.yaml || { echo "params.yaml has changes: git restore params.yaml"; exit 2; }
 	$(VENV) dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(5)'
 	$(VENV) set -e; for name in $(VARIANTS); do \
-	  dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(3)' $$(cat recipes/$$name); done
+	  recipe=$$(cat recipes/$$name); \
+	  dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(3)' $$recipe; done
 	$(VENV) dvc queue start -j $(JOBS)
 	@echo "follow them by: dvc queue status; then: make table"
 

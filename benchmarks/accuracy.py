@@ -60,7 +60,8 @@ def project(
 
 def test_accuracy(networks: Iterator[nn.Module], data: list[Split]) -> float:
     """Test accuracy after the epoch with the best validation accuracy."""
-    return max((accuracy(network, data[1]), accuracy(network, data[2])) for network in networks)[1]
+    tested = ((accuracy(network, data[1]), accuracy(network, data[2])) for network in networks)
+    return max(tested, key=lambda pair: pair[0])[1]
 
 
 def main() -> None:

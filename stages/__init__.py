@@ -13,7 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("numpy", "psutil", "pydantic", "ruamel.yaml", "safetensors", "torch")
+NEEDED = (
+    *("numpy", "psutil", "pydantic", "ruamel.yaml", "safetensors"),
+    *("torch", "tqdm", "matplotlib", "PIL"),
+)
 """What a stage imports, and what another Python than the environment's is likely to lack."""
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from fashion_mnist.evaluation import corruptions, figures, metrics
 from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.model import checkpoints, devices
-from fashion_mnist.model.inference import predict_logits, predict_logits_flipped
+from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.pipeline import files, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 
@@ -29,12 +29,12 @@ def main() -> None:
         images = torch.from_numpy(test.images).to(device)
         logits = predict_logits(network, images, settings.batch_size)
         if settings.test_time_flip:
-            flipped = predict_logits_flipped(network, images, settings.batch_size)
+            mirrored = predict_logits(network, images.flip(3), settings.batch_size)
         robust = accuracies(network, test, settings, device) if settings.corruptions else {}
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins)
     if settings.test_time_flip:
-        also = metrics.predictions(flipped, test.labels)
+        also = metrics.predictions((logits + mirrored) / 2, test.labels)
         report["accuracy_test_time_flip"] = metrics.accuracy(also)
     report |= metrics.without_near_seen(made, test.nearest)
     if robust:

@@ -15,7 +15,8 @@ RAW = Path("data/raw")
 def main() -> None:
     """Fetch from the first source that answers, unless the right files are there.
 
-    Then what prepare would refuse is refused: DVC deletes its outputs before it starts.
+    Then files and a hold-out that prepare would refuse are refused: DVC deletes its outputs before
+    it starts.
     """
     digests, settings = load(Fetch, "fetch").digests, load(Prepare, "prepare")
     fetch_into(RAW, digests, report=print)

@@ -29,7 +29,7 @@ def main() -> None:
     files.write(
         {
             **{PREPARED / f"{name}.safetensors": splits.serialised(made[name]) for name in made},
-            Path("metrics/data.json"): files.json_bytes(quality.report(parts, near)),
+            Path("metrics/data.json"): files.json_bytes(quality.report(parts, near, len(names))),
             Path("plots/classes.csv"): files.csv_bytes(
                 ("class", *parts), quality.class_rows(parts, names)
             ),

@@ -46,6 +46,9 @@ def test_the_network_that_validation_prefers_is_tested():
     data[1].labels[:] = [4, 4, 4, 4, 4, 4, 2, 2, 2, 1]
     data[2].labels[:] = [2] * 20 + [4] * 9 + [1]
     assert accuracy.test_accuracy(map(Answers, (2, 4, 1)), data) == 9 / 30
+    data[1].labels[:] = [4, 4, 4, 2, 2, 2, 1, 1, 1, 1]
+    found = accuracy.test_accuracy(map(Answers, (4, 2)), data)
+    assert found == 9 / 30, "of equals in validation the first, whatever the test images say"
 
 
 def test_the_project_gives_the_average_that_it_validates():

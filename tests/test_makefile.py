@@ -144,6 +144,19 @@ def test_verified_says_what_is_the_case_and_fails_where_bytes_are_others(
     stub.chmod(0o755)
     makefile = (PROJECT / "Makefile").read_text().replace("verified: install", "verified:")
     (tmp_path / "Makefile").write_text(makefile)
+    (tmp_path / "verified.txt").write_text("of an earlier run")
     done = subprocess.run(["make", "verified"], cwd=tmp_path, capture_output=True, check=False)
     assert said in (tmp_path / "verified.txt").read_text()
+    assert "earlier" not in (tmp_path / "verified.txt").read_text()
     assert done.returncode == status
+
+
+def test_a_misspelt_recipe_queues_nothing_in_its_place(folder):
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / "params.yaml").touch()
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", "add", "params.yaml"], cwd=folder, check=True)
+    subprocess.run([*git, "commit", "-qm", "all"], cwd=folder, check=True)
+    status, calls = run(folder, "make", "variants", "VARIANTS=quik")
+    assert status == 2
+    assert not any("range(3)" in call or "queue start" in call for call in calls)

@@ -107,15 +107,23 @@ def verify(monkeypatch, capfd, checkout, *arguments):
 
 
 def test_a_commit_is_rebuilt_to_the_byte(monkeypatch, capfd, repository, tmp_path):
-    """From nothing: with an empty cache, and beside other parameters in the workspace."""
+    """From nothing: with a cache of its own, and beside other parameters in the workspace."""
     checkout = repository.copy(tmp_path / "checkout")
+    shared = tmp_path / "shared"  # a run of the same lies in it
+    checkout.dvc("cache", "dir", str(shared))
+    checkout.commit()
+    checkout.dvc("repro", "--force")
     checkout.set(train__epochs=1)
+    files = {path for path in shared.rglob("*") if path.is_file()}
+    assert files
     before = checkout.outputs()
     assert verify(monkeypatch, capfd, checkout) == (
         0,
         "HEAD was rebuilt here from nothing, to the byte.",
     )
     assert checkout.outputs() == before
+    assert {path for path in shared.rglob("*") if path.is_file()} == files
+    assert "is cached" not in capfd.readouterr().out
 
 
 def test_a_commit_whose_weights_are_others_is_told_by_its_first_stage(

@@ -113,6 +113,16 @@ def test_a_committed_state_without_results_is_no_baseline(project, summarized):
     assert "no baseline: HEAD has no dvc.lock" in err
 
 
+def test_predictions_that_no_run_has_made_are_not_judged_by(project, summarized):
+    path = project.root / "plots/predictions.csv"
+    path.write_bytes(path.read_bytes().replace(b"0.75", b"0.76"))
+    project.commit("other predictions than dvc.lock records")
+    status, _, err = summarized("-A")
+    assert status == 0
+    assert "no baseline: " in err
+    assert "plots/predictions.csv" in err
+
+
 def test_what_all_share_stands_once_above_and_lines_fit(project, summarized):
     for lr in (0.01, 0.02):
         project.results(lr=lr, epochs=7, note="a" * 70, flags=["b" * 70, "c" * 70])

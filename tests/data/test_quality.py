@@ -65,7 +65,7 @@ def test_identical_and_conflicting_images_are_counted():
         "test": part(test, [0, 1, 0, 2]),
     }
     near = {name: quality.nearest(parts[name], parts["train"]) for name in ("validation", "test")}
-    made = quality.report(parts, near)
+    made = quality.report(parts, near, 3)
     assert [made[f"{name}_images"] for name in parts] == [6, 0, 4]
     assert (made["smallest_class"], made["largest_class"]) == (2, 2)
     assert (made["identical"], made["conflicting"]) == (2, 3)
@@ -73,14 +73,20 @@ def test_identical_and_conflicting_images_are_counted():
     assert made["validation_within_10"] == 0
 
 
+def test_a_class_without_a_training_image_is_the_smallest():
+    parts = {"train": part(noise(3, 0), [0, 0, 2]), "test": part(noise(0, 1), [])}
+    made = quality.report(parts, {}, 4)
+    assert (made["smallest_class"], made["largest_class"]) == (0, 2)
+
+
 def test_a_distance_on_the_threshold_is_within_it():
     image = np.full((1, 28, 28), 100, np.uint8)
     parts = {"train": part(image, [0]), "test": part(image + 5, [0])}
     near = {"test": quality.nearest(parts["test"], parts["train"])}
-    assert quality.report(parts, near)["test_within_5"] == 1
+    assert quality.report(parts, near, 1)["test_within_5"] == 1
     parts["test"].images[0, 0, 0] += 1
     near = {"test": quality.nearest(parts["test"], parts["train"])}
-    assert quality.report(parts, near)["test_within_5"] == 0
+    assert quality.report(parts, near, 1)["test_within_5"] == 0
 
 
 def test_images_are_counted_by_class_and_split():

@@ -100,6 +100,12 @@ def test_idx_files_are_taken_where_they_lie(tmp_path, root, packed):
     assert not (root / "data").exists()
 
 
+def test_idx_files_at_the_repositorys_root_are_taken(root, monkeypatch):
+    small.write_idx(root, train=40, test=20)
+    monkeypatch.chdir(root)
+    assert "FASHION_MNIST_DIR='.'" in own.adopt(root.relative_to(root), root)
+
+
 def test_idx_files_of_other_sizes_are_refused(tmp_path, root):
     small.write_idx(tmp_path / "idx")
     path = tmp_path / "idx" / FILES["test_images"]

@@ -156,6 +156,11 @@ FOREIGN = {
     "index in float": safe(**{**GOOD, "index": GOOD["index"].double()}),
     "a part of nearest": safe(**GOOD, nearest_index=INDEX + 0),
     "nearest of fewer": safe(**GOOD, **{f"nearest_{n}": a[1:] for n, a in vars(NEAREST).items()}),
+    "nearest of a class that is none": safe(
+        **GOOD, **{f"nearest_{n}": a + 10 * (n == "labels") for n, a in vars(NEAREST).items()}
+    ),
+    "a deviation of zero": safe(**{**GOOD, "std": GOOD["std"] * 0}),
+    "a mean that is no number": safe(**{**GOOD, "mean": GOOD["mean"] * float("nan")}),
     "a tensor more": safe(**GOOD, more=INDEX + 0),
     "labels below zero": safe(**{**GOOD, "labels": GOOD["labels"] - 1}),
     "labels in float": safe(**{**GOOD, "labels": GOOD["labels"].double()}),

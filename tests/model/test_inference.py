@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fashion_mnist.model.inference import predict_logits, predict_logits_flipped
+from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.model.networks import NETWORKS, build
 
 IMAGES = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -57,11 +57,3 @@ def test_the_mode_is_put_back_after_a_failure():
     with pytest.raises(RuntimeError):
         predict_logits(network, IMAGES[:, :, :9], 5)
     assert network.training
-
-
-def test_flipped_logits_are_the_mean_of_both_ways():
-    network = build("lenet")
-    flipped = predict_logits_flipped(network, IMAGES, 7)
-    by_hand = (network.eval()(IMAGES) + network(IMAGES.flip(3))) / 2
-    torch.testing.assert_close(flipped, by_hand.detach(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(flipped, predict_logits_flipped(network, IMAGES.flip(3), 20))

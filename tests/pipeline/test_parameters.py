@@ -276,6 +276,8 @@ def test_any_different_names_are_classes(scratch, names):
         ("[a, 7, true]", "prepare.classes.1 is 7: give a name: text of one line, in quotes"),
         ("[a, '']", "prepare.classes.1 is the text '': give a name"),
         ("[a, ' b']", "prepare.classes.1 is the text ' b': give a name"),
+        ('[a, "\\x1bb"]', "prepare.classes.1 is the text '\\x1bb': give a name"),
+        ('[a, "b\\0"]', "prepare.classes.1 is the text 'b\\x00': give a name"),
         ('[a, "b\\nc"]', "prepare.classes.1 is the text 'b\\nc': give a name"),
         ("[a, [b]]", "prepare.classes.1 is ['b']: give a name"),
         ("[a, null]", "prepare.classes.1 is empty (null): give a name"),

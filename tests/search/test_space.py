@@ -87,6 +87,13 @@ def test_a_mistake_is_one_clear_message(text, message, space):
     assert "space.yaml" in str(raised.value)
 
 
+@pytest.mark.parametrize("lines", [slice(None), slice(None, None, -1)])
+def test_what_is_fixed_decides_what_else_is_allowed(space, lines):
+    """Wherever it stands in the file."""
+    text = ["train.arithmetic: native", "train.precision: [float32, bfloat16]"]
+    assert space("\n".join(text[lines])).choices == {"train.precision": ["float32", "bfloat16"]}
+
+
 def test_options_are_words_of_dvc():
     settings = {"train.lr": 1e-05, "train.augment.flip": True, "model.name": "plain"}
     assert options(settings) == [

@@ -10,7 +10,7 @@ from small import PROJECT, copy_project, params_text
 
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
-from fashion_mnist.search import study
+from fashion_mnist.search import storage, study
 from fashion_mnist.search.space import Range, Space
 from fashion_mnist.search.trials import Diverged
 from stages.check import File
@@ -44,7 +44,9 @@ def begin(tmp_path):
     """Begin a search, or go on with it: another object, as in another process."""
 
     def make(run, space=SPACE, made_of=None):
-        opened = study.open_study("try", str(tmp_path / "journal"), space, made_of or {"code": "a"})
+        opened = storage.open_study(
+            "try", str(tmp_path / "journal"), space, made_of or {"code": "a"}
+        )
         opened.sampler = optuna.samplers.RandomSampler(seed=len(opened.trials))
         return study.Search(tmp_path, opened, space, 0, run)
 
@@ -155,7 +157,7 @@ def test_code_parameters_and_space_make_a_study(tmp_path):
 
     def digests(space=SPACE, **changes):
         params.write_text(params_text(**changes))
-        return study.made_of(checkout, space, load(File, path=params).model_dump())
+        return storage.made_of(checkout, space, load(File, path=params).model_dump())
 
     def differing(other):
         return {part for part in first if first[part] != other[part]}
@@ -168,3 +170,12 @@ def test_code_parameters_and_space_make_a_study(tmp_path):
     assert differing(digests()) == set()
     (checkout / "src/fashion_mnist/training/trainer.py").write_text("")
     assert differing(digests()) == {"code"}
+
+
+@pytest.mark.parametrize("where", ["nowhere://x", "no journal"])
+def test_where_no_study_can_be_kept_is_told(tmp_path, where):
+    path = tmp_path / "no journal"
+    path.write_text("words\n")
+    named = where if "://" in where else str(path)
+    with pytest.raises(UserError, match="cannot keep a study"):
+        storage.open_study("try", named, SPACE, {})

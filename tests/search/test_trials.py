@@ -1,6 +1,7 @@
 """How a trial reads what its training prints, and what it makes of its end."""
 
 import pytest
+import results_repository
 
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.search import trials
@@ -68,6 +69,29 @@ def test_a_loss_that_is_not_finite_is_told_from_other_failures(started):
     full = "print('x\\nerror: no space left\\nERROR: failed to reproduce'); raise SystemExit(255)"
     with pytest.raises(UserError, match=r"name failed: no space left$"):
         started(full)(None)
+
+
+def test_dvcs_own_reason_is_told(started):
+    refused = "print('ERROR: no such thing\\nHaving any troubles?\\n'); raise SystemExit(255)"
+    with pytest.raises(UserError, match=r"name failed: no such thing$"):
+        started(refused)(None)
+
+
+def test_an_experiment_that_is_there_is_not_run_again(tmp_path, monkeypatch):
+    """A search was killed between DVC's keeping it and the study's."""
+    project = results_repository.make(tmp_path / "project")
+    project.results()
+    project.commit()
+    project.results(lr=0.1, seed=3, validation_accuracy=0.8765)
+    project.experiment("space-1")
+    monkeypatch.setattr(trials, "run", lambda *_: pytest.fail("it ran"))
+    kept = {"train.lr": 0.1, "train.seed": 3}
+    assert trials.result(project.root, "space-1", kept, None) == 0.8765
+    for other in ({"train.lr": 0.2}, {"train.seed": 4}):
+        with pytest.raises(UserError, match="dvc exp remove space-1"):
+            trials.result(project.root, "space-1", {**kept, **other}, None)
+    monkeypatch.setattr(trials, "run", lambda *_: 0.5)
+    assert trials.result(project.root, "space-2", kept, None) == 0.5
 
 
 def test_the_words_are_those_of_a_temporary_experiment(started, tmp_path):

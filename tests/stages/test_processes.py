@@ -166,9 +166,23 @@ def test_machines_that_compute_differently_are_told(sharded):
 
         Gradients.__call__ = other
 
+    assert sharded.run_together(2, kill(0, 1))[0][0] == -signal.SIGKILL
     results = sharded.run_together(2, before)
     assert [status for status, _ in results] == [2, 2]
-    assert "error: the processes hold other weights after epoch 1" in results[0][1]
+    assert "error: the processes hold other weights after epoch 2" in results[0][1]
+    status, printed = sharded.run("train")
+    assert status == 0
+    assert "taking up the run after epoch 1" in printed, "what all agreed on is kept"
+
+
+@pytest.mark.parametrize(
+    "variable", [{"PET_NPROC_PER_NODE": "many"}, {"PET_NNODES": "some"}], ids=str
+)
+def test_variables_that_make_no_sense_are_told(monkeypatch, variable):
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="PET_NNODES, PET_NPROC_PER_NODE and their like"):
+        launcher.launch("stages.train", 2)
 
 
 def test_shards_are_shared_evenly(sharded):
@@ -177,13 +191,19 @@ def test_shards_are_shared_evenly(sharded):
     assert results[0][1].count("error: 3 processes cannot share 4 shards evenly") == 1
 
 
+KILLED = "error: killed, or no longer answering"
+GONE = "error: another machine's processes are gone; run again to go on\n"
+
+
 @pytest.mark.parametrize(
     ("codes", "status", "told"),
     [
         ({0: 2, 1: -15}, 2, ""),
         ({0: 1, 1: 3}, 1, ""),
-        ({0: 3, 1: -9}, 1, "error: ended from outside: rank 1 by signal 9; run again to go on\n"),
-        ({0: 3, 1: 3}, 1, "error: another machine's processes are gone; run again to go on\n"),
+        ({0: 1, 1: -15}, 1, ""),  # a defect, and one that the launcher ended
+        ({0: 3, 1: -9}, 1, f"{KILLED}: rank 1 (signal 9); run again to go on\n"),
+        ({0: 3, 1: 3}, 1, GONE),
+        ({0: 3, 1: 143}, 1, GONE),
     ],
 )
 def test_the_launcher_tells_what_no_process_could(capsys, codes, status, told):

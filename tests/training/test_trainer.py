@@ -249,24 +249,17 @@ def row(epoch, accuracy, loss):
     return {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": loss}
 
 
-NAN = float("nan")
-
-
 @pytest.mark.parametrize(
     ("values", "best"),
     [
-        ([(NAN, NAN), (0.5, 0.9), (NAN, NAN), (0.5, 0.5)], 4),
-        ([(0.5, NAN), (0.5, 0.9), (0.5, NAN)], 2),
-        ([(0.9, float("inf")), (0.1, 2.0)], 2),
         ([(0.5, 0.9), (0.6, 1.5), (0.6, 1.2), (0.4, 0.1)], 3),
         ([(0.6, 1.0), (0.6, 1.0)], 1),
         ([(None, None), (None, None)], 2),
-        ([(NAN, NAN)], None),
         ([], None),
     ],
 )
 def test_the_best_epoch(values, best):
-    """d26: a value that is not finite is never the best, and never stands in another's way."""
+    """d26: a row whose values are not finite is refused before it can be one."""
     history = [row(epoch, *pair) for epoch, pair in enumerate(values, 1)]
     found = best_row(history)
     assert (found and found["epoch"]) == best

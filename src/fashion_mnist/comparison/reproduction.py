@@ -172,7 +172,9 @@ def _copy(revision: Revision) -> Iterator[Path]:
             archive.extractall(folder, filter="data")
         for path in (recorded.LOCK, *recorded.result_paths(revision)):
             (folder / path).unlink()
-        (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+        # A cache of its own too: a shared one would give back what ought to be made anew
+        own = "[core]\n    no_scm = true\n[cache]\n    dir = cache\n"
+        (folder / ".dvc/config.local").write_text(own)
         yield folder
 
 

@@ -96,7 +96,7 @@ def read_run(revision: Revision) -> Run:
     """What a revision's results were made of, by its dvc.lock: params.yaml may be ahead of them.
 
     Raises:
-        UserError: the revision has no dvc.lock with a training, or not the metrics of that run.
+        UserError: the revision has no dvc.lock with a training, or not the results of that run.
     """
     content = revision.read("dvc.lock")
     if content is None:
@@ -113,7 +113,7 @@ def read_run(revision: Revision) -> Run:
         seed = int(recipe.pop(SEED))
     except (YAMLError, KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{revision.name}: dvc.lock tells of no run of the stage train") from None
-    recorded.check_whole(revision, ["metrics"])
+    recorded.check_whole(revision)
     metrics = read_metrics(revision)
     if not any(figure in metrics for figure in FIGURES):
         raise UserError(f"{revision.name} has no metrics; `dvc repro` writes them")

@@ -13,7 +13,7 @@ Digest = Annotated[
 Name = Annotated[
     str,
     Field(
-        pattern=r"^\S([^\p{Cc}\p{Zl}\p{Zp}]*\S)?$",
+        pattern=r"^[^\s\p{Cc}]([^\p{Cc}\p{Zl}\p{Zp}]*[^\s\p{Cc}])?$",
         description="a name: text of one line, in quotes where YAML would read a number or true",
     ),
 ]

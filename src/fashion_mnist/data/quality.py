@@ -59,7 +59,9 @@ def _centred(images: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def report(parts: Mapping[str, Part], near: Mapping[str, Nearest]) -> dict[str, Value]:
+def report(
+    parts: Mapping[str, Part], near: Mapping[str, Nearest], classes: int
+) -> dict[str, Value]:
     """Counts of images.
 
     `*_images` of each split; `smallest_class` and `largest_class`, of the training split;
@@ -70,12 +72,13 @@ def report(parts: Mapping[str, Part], near: Mapping[str, Nearest]) -> dict[str, 
     Args:
         parts: by split, "train" among them.
         near: what `nearest` gave, by split.
+        classes: how many there are; one may have no training image.
     """
     labels_of: dict[bytes, list[int]] = defaultdict(list)
     for part in parts.values():
         for image, label in zip(part.images, part.labels.tolist(), strict=True):
             labels_of[hashlib.sha256(image).digest()].append(label)
-    counts = np.unique(parts["train"].labels, return_counts=True)[1]
+    counts = np.bincount(parts["train"].labels, minlength=classes)
     return {
         **{f"{name}_images": len(part.labels) for name, part in parts.items()},
         "smallest_class": int(counts.min()),

@@ -118,7 +118,8 @@ def markdown(root: Path) -> str:
         float(row["confidence"]) * count
         for row, count in zip(made.reliability, counts, strict=True)
     ) / sum(counts)
-    worst = min(made.classes, key=lambda row: float(row["recall"]))
+    occurring = [row for row in made.classes if int(row["support"])]
+    worst = min(occurring, key=lambda row: float(row["recall"]))
     return CARD.format(
         head=yaml.safe_dump(
             head(made, name, project["license"]), sort_keys=False, allow_unicode=True

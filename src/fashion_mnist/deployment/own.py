@@ -50,7 +50,7 @@ def adopt(folder: Path, root: Path) -> str:
     else:
         content, names = of_idx(folder)
         written, used = {}, Path(os.path.relpath(folder, root))
-        used = folder.resolve() if used.parts[0] == ".." else used
+        used = folder.resolve() if used.parts[:1] == ("..",) else used
     labels = parse_labels(content["train_labels"], "train", len(names)).astype(np.int64)
     text, size = parameters(root / PATH, content, names, len(labels))
     files.write({**written, root / PATH: text.encode()})

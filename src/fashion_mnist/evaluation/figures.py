@@ -16,12 +16,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from fashion_mnist.pipeline.pictures import shortened
 from fashion_mnist.pipeline.splits import Split
 
 GAP = 2  # pixels between cells
 CAPTION = 9  # pixels below each image
 MOST = 20  # classes that are shown: more could not be told apart
-LONGEST = 24  # characters of a name
 
 
 @contextmanager
@@ -92,8 +92,3 @@ def misclassified_png(split: Split, predicted: np.ndarray, confidence: np.ndarra
 
 def _write(axes: Axes, x: float, y: float, text: str) -> None:
     axes.text(x, y, text, ha="center", va="center", fontsize=6)
-
-
-def shortened(name: str) -> str:
-    """A name of at most `LONGEST` characters; what is cut off ends in an ellipsis."""
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"

@@ -27,7 +27,8 @@ def use(arithmetic: str, device: torch.device) -> None:
             natively, and one line says so.
 
     Raises:
-        RuntimeError: an operation came first, and its library has chosen already.
+        RuntimeError: an operation came first, and ATen has chosen already; that does not show on a
+            processor whose best is AVX2.
     """
     if arithmetic == "native":
         return

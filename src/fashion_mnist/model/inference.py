@@ -24,9 +24,3 @@ def predict_logits(network: nn.Module, images: Tensor, batch_size: int) -> Tenso
             return torch.cat([network(batch) for batch in images.split(batch_size)])
     finally:
         network.train(mode)
-
-
-def predict_logits_flipped(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
-    """The mean of the logits of each image and of its mirror image, as `predict_logits`."""
-    mirrored = predict_logits(network, images.flip(3), batch_size)
-    return (predict_logits(network, images, batch_size) + mirrored) / 2

@@ -128,6 +128,8 @@ def serialised(split: Split) -> Iterator[bytes | memoryview]:
 def read(path: Path) -> Split:
     """Map the file of a split that `serialised` made: its images are read as they are used.
 
+    It must not be overwritten in place meanwhile; DVC and `files.write` put a new one there.
+
     Raises:
         UserError: the file is missing or is no such split; nothing in it is ever executed.
     """
@@ -170,7 +172,10 @@ def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     images, labels, mean, std, index = (arrays[name] for name in list(wanted)[:5])
     near = {n.removeprefix(NEAREST): arrays[n] for n in arrays if n.startswith(NEAREST)}
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(f"a label is not 0 to {len(classes) - 1}")
     nearest = Nearest(**near) if near else None
+    for found in (labels, *([nearest.labels] if nearest else [])):
+        if len(found) and not 0 <= found.min() <= found.max() < len(classes):
+            raise ValueError(f"a label is not 0 to {len(classes) - 1}")
+    if not (np.isfinite(mean[0]) and 0 < std[0] < np.inf):
+        raise ValueError(f"normalised by a mean of {mean[0]} and a deviation of {std[0]}")
     return Split(images, labels, float(mean[0]), float(std[0]), tuple(classes), index, nearest)

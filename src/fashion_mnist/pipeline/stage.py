@@ -30,9 +30,10 @@ def run(main: Callable[[], None]) -> None:
     what is half done is cleaned up.
     """
     for stream in (sys.stdout, sys.stderr):
-        # So that `dvc queue logs` shows lines as they come, and that every console can take them.
+        # So that `dvc queue logs` shows lines as they come, and that every console can take them,
+        # also a file's name in another encoding.
         if isinstance(stream, io.TextIOWrapper):  # a notebook's is none, and takes every character
-            stream.reconfigure(encoding="utf-8", line_buffering=True)
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

@@ -39,8 +39,12 @@ def report(arguments: argparse.Namespace) -> None:
     from fashion_mnist.comparison import revisions
     from fashion_mnist.report import report
 
-    root = revisions.find_root()
-    verified = "" if arguments.verified is None else arguments.verified.read_text(encoding="utf-8")
+    root, verified = revisions.find_root(), ""
+    if arguments.verified is not None:
+        try:
+            verified = arguments.verified.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--verified {arguments.verified}: {error.strerror}") from None
     made = report.make(revisions.resolve(arguments.base, root), verified.strip())
     report.write(made, root)
     print(root / report.REPORT)

@@ -29,6 +29,8 @@ DEVICE = ("train.device", "evaluate.device")
 DATA = ("data/raw", "src/fashion_mnist/data", "stages/prepare.py")
 CODE = ("src/fashion_mnist/model", "src/fashion_mnist/pipeline", "src/fashion_mnist/training")
 
+EVALUATION = ("src/fashion_mnist/evaluation", "stages/evaluate.py")
+
 
 def cautions(base: Run, new: Run) -> list[str]:
     """Sentences on what else than its parameters tells a run from its base, and on single seeds."""
@@ -58,6 +60,8 @@ def _causes(differing: set[str]) -> Iterator[str]:
         yield "the data or how they are prepared"
     if any(key.startswith((*CODE, "stages/train.py", "stages/__init__.py")) for key in differing):
         yield "the code of training"
+    if any(key.startswith(EVALUATION) for key in differing):
+        yield "the code of evaluation"
     yield from (key for key in (*ARITHMETIC, *DEVICE) if key in differing)
 
 

@@ -40,13 +40,17 @@ def search(arguments: argparse.Namespace) -> None:
     from fashion_mnist.pipeline.parameters import load
 
     try:
-        from fashion_mnist.search import study, trials
+        from fashion_mnist.search import storage, study, trials
         from fashion_mnist.search.space import read_space
     except ModuleNotFoundError as error:
         raise UserError(
             f'a search needs {error.name}: pip install -c constraints.txt -e ".[search]"'
         ) from None
     path, root = arguments.space.resolve(), revisions.find_root()
+    name = arguments.study or path.stem
+    where = arguments.storage or str(root / storage.FOLDER / f"{name}.journal")
+    if "://" not in where:
+        where = str(Path(where).resolve())
     os.chdir(root)
     sys.path.insert(0, str(root))
     from stages.check import File
@@ -58,8 +62,6 @@ def search(arguments: argparse.Namespace) -> None:
         )
     space = read_space(Path(os.path.relpath(path)), parameters, File)
     revisions.resolve("HEAD", root)
-    name = arguments.study or path.stem
-    storage = arguments.storage or str(root / study.FOLDER / f"{name}.journal")
-    opened = study.open_study(name, storage, space, study.made_of(root, space, parameters))
-    found = study.Search(root, opened, space, study.base_seed(parameters), trials.run)
+    opened = storage.open_study(name, where, space, storage.made_of(root, space, parameters))
+    found = study.Search(root, opened, space, study.base_seed(parameters), trials.result)
     print(found(arguments.trials, arguments.seeds, arguments.hours * 3600))

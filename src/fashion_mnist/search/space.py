@@ -82,7 +82,9 @@ def read_space(path: Path, parameters: Mapping[str, Any], schema: type[Section])
     ranges: dict[str, Range] = {}
     choices: dict[str, list[Value]] = {}
     fixed: Settings = {}
-    for key, content in read(path).items():
+    contents = read(path)
+    # What is fixed first: it decides what else is allowed
+    for key, content in sorted(contents.items(), key=lambda item: isinstance(item[1], dict | list)):
         if not isinstance(key, str) or key.startswith(CLOSED):
             raise UserError(
                 f"{path}: {key} is no part of a recipe that validation could judge; leave it out"
@@ -95,10 +97,12 @@ def read_space(path: Path, parameters: Mapping[str, Any], schema: type[Section])
                 raise UserError(f"{path}: {key} has no values to choose from")
             tried = choices[key] = content
         else:
-            tried = [content]
             fixed[key] = content
+            parameters = _changed(path, parameters, key, content)
+            tried = []
         for value in tried:
             validate(schema, _changed(path, parameters, key, value), path)
+    validate(schema, parameters, path)
     if not ranges and not choices:
         raise UserError(f"{path}: nothing to choose: give a range or a list of values")
     whole = {key for key in ranges if isinstance(value_of(parameters, key), int)}

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from fashion_mnist.comparison import revisions
+from fashion_mnist.comparison import revisions, summary
+from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.search.space import Settings, options
+from fashion_mnist.search.space import SEED, Settings, options
 
 METRICS = "metrics/train.json"
 """Written by the stage train, which never sees the test split."""
@@ -26,6 +27,27 @@ PATIENCE_SECONDS = 60
 
 class Diverged(Exception):
     """The training came to a value that is not finite: a bad recipe, and no fault of anything."""
+
+
+def result(
+    root: Path, name: str, settings: Settings, go_on: Callable[[int, float], bool]
+) -> float | None:
+    """As `run`, but for an experiment that is there: a search was killed after DVC had kept it.
+
+    Raises:
+        UserError: also where the one that is there has other settings.
+    """
+    there = {each.name: each for each in revisions.experiments(root, everywhere=False)}
+    if name not in there:
+        return run(root, name, settings, go_on)
+    made = summary.read_run(there[name])
+    recipe = {**made.recipe, SEED: str(made.seed)}
+    if any(recipe.get(key) != str(value) for key, value in settings.items()):
+        raise UserError(
+            f"an experiment {name} with other settings is there already: "
+            f"`dvc exp remove {name}`, or let --study give this search another name"
+        )
+    return _accuracy(there[name])
 
 
 def run(
@@ -66,14 +88,21 @@ def run(
         finally:
             _end(process)
     if status != 0:
-        reasons = [line for line in last if line.startswith("error: ")] or list(last)[-3:]
-        reason = " ".join(reasons).removeprefix("error: ")
+        # The stage's own words, else DVC's
+        reasons = [line for line in last if line.startswith("error: ")]
+        reasons = reasons or [line for line in last if line.startswith("ERROR: ")]
+        reason = " ".join(reasons or list(last)[-3:])
+        reason = re.sub("^error: ", "", reason, flags=re.IGNORECASE)
         if "not finite" in reason:
             raise Diverged(reason)
         raise UserError(f"{name} failed: {reason}")
-    content = revisions.resolve(name, root).read(METRICS)
+    return _accuracy(revisions.resolve(name, root))
+
+
+def _accuracy(experiment: Revision) -> float:
+    content = experiment.read(METRICS)
     if content is None:
-        raise UserError(f"{name} has no {METRICS}")
+        raise UserError(f"{experiment.name} has no {METRICS}")
     return float(json.loads(content)["validation_accuracy"])
 
 

@@ -1,5 +1,6 @@
 """Starting the processes of one training, by torch's own launcher."""
 
+import argparse
 import logging
 import os
 import sys
@@ -27,7 +28,7 @@ def launch(module: str, processes: int) -> None:
     """Run `python -m module` in as many processes, by torchrun, until all have ended.
 
     Raises:
-        UserError: the other machines do not answer.
+        UserError: torchrun's variables make no sense, or the machines do not find each other.
         SystemExit: a process has failed. It has told why, unless a signal ended it.
         KeyboardInterrupt: by Ctrl-C, when all have ended.
     """
@@ -46,7 +47,9 @@ def launch(module: str, processes: int) -> None:
     try:
         with TemporaryDirectory() as logs:  # which the launcher would leave, empty as it is
             options += [f"--log-dir={logs}", "--shutdown-timeout=10"]
-            run.run(run.parse_args([*options, "-m", module]))
+            arguments = run.parse_args([*options, "-m", module])
+            _check(arguments)
+            run.run(arguments)
     except ChildFailedError as error:
         sys.exit(_status({rank: f.exitcode for rank, f in error.failures.items()}))
     except SignalException as error:
@@ -54,16 +57,28 @@ def launch(module: str, processes: int) -> None:
             raise KeyboardInterrupt from None
         sys.exit(128 + error.sigval)
     except (RendezvousError, dist.DistError, TimeoutError) as error:
-        raise UserError(f"the other machines do not answer: {error}") from None
+        raise UserError(f"the processes could not meet: {error}") from None
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from torch.distributed import run
+
+    try:
+        run.config_from_args(arguments)
+    except ValueError as error:
+        raise UserError(f"PET_NNODES, PET_NPROC_PER_NODE and their like: {error}") from None
 
 
 def _status(codes: Mapping[int, int]) -> int:
     """The exit status of a training whose ranks ended with `codes`; tells what no rank could."""
-    if 2 in codes.values():
-        return 2
+    for told in (2, 1):  # by the rank that ended with it
+        if told in codes.values():
+            return told
     if killed := {rank: -code for rank, code in codes.items() if code < 0}:
-        ended = ", ".join(f"rank {rank} by signal {number}" for rank, number in killed.items())
-        print(f"error: ended from outside: {ended}; run again to go on", file=sys.stderr)
-    elif set(codes.values()) == {LOST}:
+        ended = ", ".join(f"rank {rank} (signal {number})" for rank, number in killed.items())
+        print(
+            f"error: killed, or no longer answering: {ended}; run again to go on", file=sys.stderr
+        )
+    elif LOST in codes.values():
         print("error: another machine's processes are gone; run again to go on", file=sys.stderr)
     return 1

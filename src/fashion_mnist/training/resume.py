@@ -107,8 +107,10 @@ class ResumeFile:
 
         Started by hand, the state is removed. Started by DVC, it waits for `forget_recorded`.
         """
-        if self.group.rank == 0 and "DVC_STAGE" in os.environ and self.path.exists():
-            self.path.replace(self.path.with_suffix(f".{hashlib.md5(weights).hexdigest()}.pt"))
+        if self.group.rank == 0 and "DVC_STAGE" in os.environ:
+            kept = self.path.with_suffix(f".{hashlib.md5(weights).hexdigest()}.pt")
+            with suppress(FileNotFoundError):  # another run of the same has finished first
+                self.path.replace(kept)
         self.delete()
 
     def delete(self) -> None:

@@ -11,9 +11,8 @@ from tqdm import tqdm
 
 from fashion_mnist.model.networks import multiply_adds
 from fashion_mnist.pipeline import files
-from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training.resume import ResumeFile
-from fashion_mnist.training.trainer import COLUMNS, Row, Trainer, best_row
+from fashion_mnist.training.trainer import COLUMNS, NotFinite, Row, Trainer, best_row
 
 
 def train(
@@ -27,7 +26,8 @@ def train(
         on_epoch: called with the history after each epoch, and first when a run is taken up.
 
     Raises:
-        UserError: a loss is not finite; the state is removed, since it would fail again.
+        NotFinite: the state is removed, since it would fail again.
+        UserError: the processes of the training hold other weights; the state before is kept.
     """
     trainer = take_up(make, resume)
     if trainer.history:
@@ -46,7 +46,7 @@ def train(
             resume.save(trainer.state_dict())
             on_epoch(trainer.history)
             tqdm.write(f"{describe(row, total)}  {time.monotonic() - start:.1f} s")
-    except UserError:
+    except NotFinite:
         resume.delete()
         raise
     return trainer

@@ -77,7 +77,7 @@ class Step:
             weights: what each sample counts for, float32, n; None where all count the same.
 
         Returns:
-            The batch's logits before the update, n×10, detached.
+            The batch's logits before the update, n×K, detached.
         """
         rate = lr if self.rate is None else self.rate.fill_(lr)
         for group in self.optimizer.param_groups:

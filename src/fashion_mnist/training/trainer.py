@@ -40,6 +40,10 @@ Row = dict[str, int | float | None]
 Weights = dict[str, Tensor]
 
 
+class NotFinite(UserError):
+    """A loss or a weight is not finite: the same run would end so again."""
+
+
 class Trainer:
     """A network in training, with everything that its next epoch depends on.
 
@@ -82,7 +86,8 @@ class Trainer:
         """Train the remaining epochs; yield the row of each when its state is complete.
 
         Raises:
-            UserError: a loss or a weight is not finite; the message names the epoch and the batch.
+            NotFinite: the message names the epoch and the batch.
+            UserError: the processes of the training do not hold the same weights.
         """
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
             row = {"epoch": epoch, **self._train(epoch), **self._validate()}
@@ -97,7 +102,7 @@ class Trainer:
         finite = all(math.isfinite(value) for value in row.values() if value is not None)
         weights = [w for w in self._evaluated.state_dict().values() if w.is_floating_point()]
         if not (finite and all(bool(w.isfinite().all()) for w in weights)):
-            raise UserError(
+            raise NotFinite(
                 f"the network is not finite after epoch {row['epoch']}: "
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
@@ -148,7 +153,7 @@ class Trainer:
         losses = cross_entropy(logits, labels, reduction="none")
         if not (finite := losses.isfinite()).all():
             batch = int((~finite).to(torch.uint8).argmax()) // self.settings.batch_size + 1
-            raise UserError(
+            raise NotFinite(
                 f"the loss is not finite at epoch {epoch}, batch {batch}: "
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
@@ -206,13 +211,13 @@ class Trainer:
 def best_row(history: list[Row]) -> Row | None:
     """The epoch with the highest validation accuracy; of equals the one with the lower loss.
 
-    Of equals in both the earliest. Without validation the last epoch. Rows with a value that is
-    not finite are never the best; None where no row is left.
+    Of equals in both the earliest. Without validation the last epoch; None before the first.
     """
-    rows = [row for row in history if all(math.isfinite(v) for v in row.values() if v is not None)]
-    if not rows or rows[-1]["validation_accuracy"] is None:
-        return rows[-1] if rows else None
-    return max(rows, key=lambda row: (row["validation_accuracy"], -(row["validation_loss"] or 0)))
+    if not history or history[-1]["validation_accuracy"] is None:
+        return history[-1] if history else None
+    return max(
+        history, key=lambda row: (row["validation_accuracy"], -(row["validation_loss"] or 0))
+    )
 
 
 def digest(tensors: list[Tensor]) -> str:
