@@ -19,6 +19,7 @@ from small import CLASSES, NAMES
 
 from fashion_mnist.evaluation import figures
 from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.splits import Split
 
 COLOURS = {"main": "#0b3c7d", "between": "#b8336a", "workspace": "#ee8f00"}
 """The base's, another's, and that of the revision which is judged."""
@@ -73,7 +74,8 @@ def _is_visible(shape: ElementTree.Element) -> bool:
 def garments() -> bytes:
     """The picture of the stage evaluate, of one mistake."""
     one, other = np.array([0]), np.array([1])
-    return figures.misclassified_png(np.zeros((1, 28, 28)), one, other, one, CLASSES)
+    split = Split(np.zeros((1, 1, 28, 28), np.float32), one, 0.0, 1.0, CLASSES, one)
+    return figures.misclassified_png(split, other, one)
 
 
 @pytest.fixture

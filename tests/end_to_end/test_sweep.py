@@ -7,8 +7,55 @@ import subprocess
 
 import console
 import pytest
+from small import PROJECT
 
 LIST = "-S train.seed=1 -S train.epochs=200\n-S train.seed=2 -S train.epochs=200\n"
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Run `scripts/sweep` on a list, with a DVC that only tells how it was called."""
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    (binaries / "dvc").write_text('#!/bin/sh\ncase "$2" in list) exit 0 ;; *) echo "$@" ;; esac\n')
+    (binaries / "dvc").chmod(0o755)
+    monkeypatch.setenv("PATH", str(binaries), prepend=os.pathsep)
+    monkeypatch.setenv("SWEEP", str(tmp_path / "sweep"))
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    (tmp_path / "git").mkdir()
+    (tmp_path / "git/file").touch()
+    for command in (["git", "init", "-q"], ["git", "add", "file"], [*git, "commit", "-qm1"]):
+        subprocess.run(command, cwd=tmp_path / "git", check=True)
+
+    def run(content, line):
+        (tmp_path / "lr.txt").write_text(content)
+        words = [str(PROJECT / "scripts/sweep"), "git", "lr.txt", str(line)]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_a_job_runs_the_options_of_its_line(job):
+    done = job("-S train.lr=1\n-S train.lr=2 -S train.seed=3", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "exp run --name lr-2 -S train.lr=2 -S train.seed=3",
+        "exp push --no-cache origin lr-2",
+    ]
+
+
+def test_a_line_that_is_not_there_runs_nothing(job):
+    for line in (2, 3):
+        done = job("-S train.lr=1\n\n", line)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"has no options in line {line}" in done.stderr
+
+
+def test_a_list_that_has_changed_is_not_taken_for_the_one_that_ran(job):
+    assert job("-S train.lr=1\n", 1).returncode == 0
+    done = job("-S train.lr=2\n", 1)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "was made for -S train.lr=1: give the list another name" in done.stderr
 
 
 @pytest.mark.slow
