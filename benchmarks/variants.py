@@ -68,10 +68,16 @@ def record(root: Path) -> pd.DataFrame:
             # One whose log is gone must not stand beside what was recorded of it before
             if found["seconds"] or not any(_is_same(found, other) for other in rows):
                 rows.append(found)
-    runs = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
-    runs = runs[runs["variant"].isin(known)]
+    runs = of_today(pd.DataFrame(rows).drop_duplicates(KEY, keep="last"), known)
     computed = runs["multiply_adds"] * runs["epochs"]
     return runs.assign(c=computed).sort_values(["c", *KEY]).drop(columns="c")
+
+
+def of_today(runs: pd.DataFrame, known: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """Without those of recipes that are gone, or that had another number of epochs."""
+    epochs = {name: int(recipe["train.epochs"]) for name, recipe in known.items()}
+    kept: pd.DataFrame = runs[runs["variant"].map(epochs) == runs["epochs"]]
+    return kept
 
 
 def _is_same(run: dict[str, object], other: dict[str, object]) -> bool:

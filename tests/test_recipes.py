@@ -79,6 +79,13 @@ def test_a_run_is_known_by_its_parameters(tmp_path):
     assert not any("seed" in key and key.startswith("train") for key in known["quick"])
 
 
+def test_runs_of_a_recipe_as_it_was_before_are_left_out():
+    rows = [("quick", 7, 0), ("quick", 6, 1), ("gone", 7, 2)]
+    runs = pd.DataFrame(rows, columns=["variant", "epochs", "seed"])
+    kept = variants.of_today(runs, {"quick": {"train.epochs": "7"}})
+    assert kept["seed"].tolist() == [0]
+
+
 def test_the_table_holds_means_over_seeds():
     run = {"variant": "quick", "threads": 1, "epochs": 6, "machine": "a machine"}
     run |= {"parameters": 1234, "multiply_adds": 5_670_000, "ece": 0.01}
