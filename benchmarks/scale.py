@@ -143,17 +143,16 @@ def png(rows: pd.DataFrame) -> bytes:
 
 
 def main() -> None:
-    """Measure, one size after the other, and write."""
+    """Measure, one size after the other, and write after each."""
     rows = []
     for copies in COPIES:
         with tempfile.TemporaryDirectory(dir=".") as temporary:
             for row in measure(Path(temporary), copies):
                 rows.append({**row, "machine": processor()})
                 print(row, flush=True)
-    table = pd.DataFrame(rows)
-    files.write(
-        {OUTPUT: table.to_csv(index=False, lineterminator="\n").encode(), PICTURE: png(table)}
-    )
+        table = pd.DataFrame(rows).sort_values("stage", key=lambda s: s.map(STAGES.index))
+        csv = table.to_csv(index=False, lineterminator="\n")
+        files.write({OUTPUT: csv.encode(), PICTURE: png(table)})
 
 
 if __name__ == "__main__":
