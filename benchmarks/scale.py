@@ -150,7 +150,8 @@ def main() -> None:
             for row in measure(Path(temporary), copies):
                 rows.append({**row, "machine": processor()})
                 print(row, flush=True)
-        table = pd.DataFrame(rows).sort_values("stage", key=lambda s: s.map(STAGES.index))
+        order = {stage: number for number, stage in enumerate(STAGES)}
+        table = pd.DataFrame(rows).sort_values("stage", key=lambda s: s.map(order), kind="stable")
         csv = table.to_csv(index=False, lineterminator="\n")
         files.write({OUTPUT: csv.encode(), PICTURE: png(table)})
 
