@@ -79,14 +79,13 @@ def _checkpoint(path: Path) -> Model:
 
     from fashion_mnist.model import checkpoints
     from fashion_mnist.model.inference import predict_logits
+    from fashion_mnist.pipeline.splits import normalise
 
     torch.set_num_threads(THREADS)
     checkpoint = checkpoints.read(path)
 
     def logits(images: np.ndarray) -> np.ndarray:
-        # In float64 first, as the stage prepare does: the same input to the last bit.
-        normalised = ((images / 255 - checkpoint.mean) / checkpoint.std).astype(np.float32)
-        inputs = torch.from_numpy(normalised)[:, None]
+        inputs = torch.from_numpy(normalise(images, checkpoint.mean, checkpoint.std))
         return predict_logits(checkpoint.network, inputs, len(images)).numpy()
 
     return Model(checkpoint.classes, logits)
