@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from scale import measured
+
 from fashion_mnist.pipeline import files
 
 OUTPUT = Path(__file__).parent / "overheads.csv"
@@ -65,17 +67,6 @@ def trivial(folder: Path) -> Path:
     return folder
 
 
-def peak_memory(folder: Path) -> float:
-    """Gigabytes (10⁹ bytes) that the train stage held at most."""
-    train = subprocess.Popen(
-        [sys.executable, "-m", "stages.train"], cwd=folder, stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(train.pid, 0)
-    train.returncode = os.waitstatus_to_exitcode(status)
-    assert train.returncode == 0
-    return usage.ru_maxrss * 1024 / 1e9  # Linux counts it in KiB
-
-
 FIRST_STEP = """
 import os, runpy
 from fashion_mnist.training import step
@@ -111,7 +102,7 @@ def main() -> None:
         again = [clone.repro_with("calibration_bins", 20 + n) for n in rounds]
         cold, torch = zip(*[cold_start(clone.folder) for _ in rounds], strict=True)
         clone.repro_with("epochs", 1)
-        memory = peak_memory(clone.folder)
+        _, memory = measured(clone.folder, "train", "__main__")
         trained = [clone.repro_with("epochs", (5, 1)[n % 2]) for n in rounds]
     ratio = median(a / b for a, b in zip(idle, least, strict=True))
     rows = [

@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 from ruamel.yaml import YAML
 
-from fashion_mnist.data.idx import FILES, parse_images, parse_labels, sha256
+from fashion_mnist.data.idx import (
+    FILES,
+    IMAGES_MAGIC,
+    LABELS_MAGIC,
+    SIZE,
+    parse_images,
+    parse_labels,
+    sha256,
+)
 from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.data.preparation import hold_out
 from fashion_mnist.data.sources import SourceError, read_folder
@@ -124,10 +132,9 @@ def of_pictures(folder: Path) -> tuple[Content, list[str]]:
                     mistakes.append(f"{path}: {getattr(error, 'strerror', None) or error}")
         if not images and not mistakes:
             mistakes.append(f"{folder / split}: no pictures")
-        content[f"{split}_images"] = struct.pack(">4I", 2051, len(images), 28, 28) + b"".join(
-            image.tobytes() for image in images
-        )
-        content[f"{split}_labels"] = struct.pack(">2I", 2049, len(labels)) + bytes(
+        header = struct.pack(">4I", IMAGES_MAGIC, len(images), SIZE, SIZE)
+        content[f"{split}_images"] = header + b"".join(image.tobytes() for image in images)
+        content[f"{split}_labels"] = struct.pack(">2I", LABELS_MAGIC, len(labels)) + bytes(
             label % 256 for label in labels
         )
     if mistakes:
