@@ -52,7 +52,7 @@ def cases(*, rotation: bool) -> dict[str, dict[str, Any]]:
 
     And each network once more with rotation.
     """
-    networks, optimizers = ("lenet", "plain", "resnet"), ("adam", "adamw", "sgd")
+    networks, optimizers = ("lenet", "plain", "resnet"), ("adam", "adamw", "muon", "sgd")
     made = {
         f"{network} {optimizer} {threads}": {
             "model.name": network,

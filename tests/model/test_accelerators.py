@@ -60,10 +60,11 @@ def test_it_learns_and_repeats_itself(name, device, tmp_path):
     [
         {},
         {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "onecycle", "label_smoothing": 0.1},
+        {"optimizer": "muon", "weight_decay": 0.1, "schedule": "onecycle"},
         {"optimizer": "sgd", "lr": 0.05, "pruning": 0.0},
         {"precision": "bfloat16", "arithmetic": "native", "batch_size": 64},
     ],
-    ids=["adam", "adamw", "sgd", "bfloat16"],
+    ids=["adam", "adamw", "muon", "sgd", "bfloat16"],
 )
 def test_a_recorded_step_is_the_called_one(name, changes, device):
     """Bit for bit, dropout and its random numbers included."""
@@ -78,7 +79,7 @@ def test_a_recorded_step_is_the_called_one(name, changes, device):
         assert torch.equal(tensor, recorded.weights()[name]), name
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
 def test_a_run_that_was_taken_up_ends_with_the_same_bits(optimizer, device):
     changes = {"optimizer": optimizer, "schedule": "onecycle"}
     straight = trainer("plain", device, **changes)

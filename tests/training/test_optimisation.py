@@ -104,7 +104,7 @@ def test_an_optimiser_steps_as_torchs(name, momentum):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)  # one kernel for all, against many
 
 
-@pytest.mark.parametrize("name", TORCHS)
+@pytest.mark.parametrize("name", [*TORCHS, "muon"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_weights_decay_and_vectors_do_not(name, network):
     made = build(network)
@@ -115,9 +115,10 @@ def test_weights_decay_and_vectors_do_not(name, network):
         assert decay[id(parameter)] == (0.1 if parameter.dim() > 1 else 0.0)
 
 
-def test_decay_shrinks_a_weight_that_has_no_gradient():
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_decay_shrinks_a_weight_whose_gradient_is_zero(name):
     network = build("lenet", width=0.125)
-    optimizer = make_optimizer(network, train_settings(optimizer="adamw", lr=0.1, weight_decay=0.5))
+    optimizer = make_optimizer(network, train_settings(optimizer=name, lr=0.1, weight_decay=0.5))
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)

@@ -54,6 +54,7 @@ AUGMENT = {"rotation": 10.0, "flip": True, "crop_padding": 2, "erasing": 0.3}
 RUNS = {
     "defaults": {},
     "cosine": {"schedule": "cosine", "optimizer": "adamw", "weight_decay": 0.1},
+    "muon": {"optimizer": "muon", "schedule": "onecycle", "weight_decay": 0.1},
     "onecycle": {"schedule": "onecycle", "optimizer": "sgd", "lr": 0.05},
     "step": {"schedule": "step", "step_epochs": 1, "step_factor": 0.5, "optimizer": "sgd"},
     "average": {"ema": 0.9, "schedule": "cosine"},

@@ -59,6 +59,7 @@ def assert_same(first, second):
         {"optimizer": "adam", "pruning": 0.5, "label_smoothing": 0.1},
         {"optimizer": "adamw", "ema": 0.9, "augment": AUGMENT, "pruning": 0.5},
         {"optimizer": "sgd", "ema": 0.9, "epochs": 2},
+        {"optimizer": "muon", "ema": 0.9, "pruning": 0.5, "weight_decay": 0.25},
         {"batch_size": 14},
         {"batch_size": 100},
         {"precision": "bfloat16", "arithmetic": "native", "epochs": 2},
@@ -142,7 +143,7 @@ def test_training_does_not_import_torchs_compiler():
         "from fashion_mnist.model.networks import build\n"
         "from fashion_mnist.training.trainer import Trainer\n"
         "import torch\n"
-        "for optimizer in ('adam', 'adamw', 'sgd'):\n"
+        "for optimizer in ('adam', 'adamw', 'muon', 'sgd'):\n"
         "    settings = train_settings(optimizer=optimizer, epochs=1, ema=0.9)\n"
         "    made = Trainer(build('lenet'), split(20), split(10), settings, torch.device('cpu'))\n"
         "    list(made.epochs())\n"

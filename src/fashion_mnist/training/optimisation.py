@@ -3,11 +3,13 @@
 import inspect
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn, optim
 
 from fashion_mnist.pipeline import files
+from fashion_mnist.training.muon import Muon
 from fashion_mnist.training.parameters import Train
 
 FUSED = {"cpu", "cuda", "mps", "xpu"}  # devices for which torch has one kernel for all parameters
@@ -37,8 +39,12 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
     Vectors (biases, the scales of batch normalisation) are not decayed, as is usual.
     """
     parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings.weight_decay},
+    weights = [p for p in parameters if p.dim() > 1]
+    hidden: list[nn.Parameter] = []
+    if settings.optimizer == "muon":
+        hidden, weights = weights[1:-1], [weights[0], weights[-1]]
+    groups: list[dict[str, Any]] = [
+        {"params": weights},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
     device = parameters[0].device.type
@@ -49,16 +55,21 @@ def make_optimizer(network: nn.Module, settings: Train) -> optim.Optimizer:
             lr=settings.lr,
             momentum=settings.momentum,
             nesterov=settings.momentum > 0,
+            weight_decay=settings.weight_decay,
             fused=fused,
         )
-    kind: type[optim.Adam] = {"adam": optim.Adam, "adamw": optim.AdamW}[settings.optimizer]
-    return kind(
+    kind: type[optim.Adam] = optim.Adam if settings.optimizer == "adam" else optim.AdamW
+    adam = kind(
         groups,
         lr=settings.lr,
         betas=(settings.momentum, 0.999),
+        weight_decay=settings.weight_decay,
         fused=fused,
         capturable=device == "cuda",  # the count of steps stays on the device
     )
+    if not hidden:
+        return adam
+    return Muon(hidden, adam, settings.lr, settings.momentum, settings.weight_decay)
 
 
 def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:

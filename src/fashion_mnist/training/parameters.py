@@ -24,7 +24,7 @@ class Train(Section):
     seed: int = Field(ge=0, lt=2**32)
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=65_536)
-    optimizer: Literal["adam", "adamw", "sgd"]
+    optimizer: Literal["adam", "adamw", "muon", "sgd"]
     lr: float = Field(ge=1e-12, le=100)  # a step of less moves no float32 weight
     momentum: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0, le=10)

@@ -33,7 +33,7 @@ def cuda_graph(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
 
     def replay() -> Tensor:
         graph.replay()
-        return output.clone()  # the next replay writes over it
+        return output
 
     return replay
 
@@ -77,7 +77,7 @@ class Step:
             weights: what each sample counts for, float32, n; None where all count the same.
 
         Returns:
-            The batch's logits before the update, n×K, detached.
+            The batch's logits before the update, n×K, detached; the next call may write over them.
         """
         rate = lr if self.rate is None else self.rate.fill_(lr)
         for group in self.optimizer.param_groups:

@@ -126,21 +126,24 @@ class Trainer:
         weights = sample_weights(self.losses, settings, epoch)
         weights = None if weights is None else weights.to(self.batches.images.device)
         chosen = None if weights is None else weights > 0
+        count = len(self.batches.labels) if chosen is None else int(chosen.sum())
         # The schedule goes by the share of the epoch that is over, however many samples it has
-        steps = len(self.batches)
-        here = steps if chosen is None else -(-int(chosen.sum()) // settings.batch_size)
-        outputs, seen = [], []
+        steps, here = len(self.batches), -(-count // settings.batch_size)
+        # One block for the epoch: a small one kept of each step would fragment the memory
+        outputs = torch.empty(0)
+        seen: list[Tensor] = []
         torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
         self.network.train()
         for batch, (images, labels, index) in enumerate(self.batches.epoch(epoch, chosen)):
             lr = learning_rate((epoch - 1) * steps + batch * steps / here, steps, settings)
-            outputs.append(
-                self.step(images, labels, None if weights is None else weights[index], lr)
-            )
+            output = self.step(images, labels, None if weights is None else weights[index], lr)
+            if not seen:
+                outputs = output.new_empty(count, output.shape[1])
+            outputs[batch * settings.batch_size :][: len(output)] = output
             seen.append(index)
         order = torch.cat(seen)
-        counts = torch.ones(len(order)) if weights is None else weights[order]
-        return {**self._measure(epoch, torch.cat(outputs), order, counts), "lr": lr}
+        counts = torch.ones(count) if weights is None else weights[order]
+        return {**self._measure(epoch, outputs, order, counts), "lr": lr}
 
     def _measure(self, epoch: int, logits: Tensor, order: Tensor, counts: Tensor) -> Row:
         """Loss and accuracy of an epoch's samples, of which each counts for `counts`.
