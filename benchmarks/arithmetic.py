@@ -1,6 +1,6 @@
-"""What portable arithmetic costs: native beside portable, pair by pair, for the three networks.
+"""What portable arithmetic costs, and bfloat16 saves, beside native float32: each network, in turn.
 
-python benchmarks/arithmetic.py [--pairs 5] [--threads 1]
+python benchmarks/arithmetic.py [--rounds 5] [--threads 1]
 
 Each run is a process of its own, since the kernels are chosen once. Nothing else should run.
 """
@@ -25,10 +25,17 @@ from fashion_mnist.training.trainer import Trainer
 
 IMAGES = {"lenet": 20_000, "plain": 10_000, "resnet": 4_000}
 """Of an epoch that is timed: some seconds each."""
+KINDS = {
+    "native": ("native", "float32"),
+    "portable": ("portable", "float32"),
+    "bfloat16": ("native", "bfloat16"),
+}
+"""Arithmetic and precision; the first is what the others are compared with."""
 
 
-def seconds(network: str, arithmetic: str, threads: int) -> float:
-    """An epoch with the committed parameters, after one that warms up."""
+def seconds(network: str, kind: str, threads: int) -> float:
+    """An epoch with the committed parameters but for the kind, after one that warms up."""
+    arithmetic, precision = KINDS[kind]
     device = devices.use("cpu", threads, arithmetic)
     names = ("train", "validation")
     training, validation = (
@@ -36,7 +43,8 @@ def seconds(network: str, arithmetic: str, threads: int) -> float:
     )
     count = IMAGES[network]
     part = replace(training, images=training.images[:count], labels=training.labels[:count])
-    trainer = Trainer(build(network), part, validation, load(Train, "train"), device)
+    settings = load(Train, "train").model_copy(update={"precision": precision})
+    trainer = Trainer(build(network), part, validation, settings, device)
     trainer._train(1)
     start = time.perf_counter()
     trainer._train(2)
@@ -45,9 +53,9 @@ def seconds(network: str, arithmetic: str, threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "ARITHMETIC"), help="used by itself")
+    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "KIND"), help="used by itself")
     arguments = parser.parse_args()
     if arguments.one:
         print(seconds(*arguments.one, arguments.threads))
@@ -57,16 +65,17 @@ def main() -> None:
     )
     options = ["--threads", str(arguments.threads)]
     for network in NETWORKS:
-        ratios = []
-        for _ in range(arguments.pairs):
-            taken = {}
-            for kind in ("native", "portable"):
+        taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for _ in range(arguments.rounds):
+            for kind, found in taken.items():
                 command = [sys.executable, __file__, *options, "--one", network, kind]
                 done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-                taken[kind] = float(done.stdout)
-            ratios.append(taken["portable"] / taken["native"])
-        pairs = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{network}: portable takes {statistics.median(ratios):.2f} times native ({pairs})")
+                found.append(float(done.stdout))
+        native = taken.pop("native")
+        for kind, found in taken.items():
+            ratios = [a / b for a, b in zip(found, native, strict=True)]
+            told = f"{kind} takes {statistics.median(ratios):.2f} times native"
+            print(f"{network}: {told} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def overheads_table() -> str:
 def trials_table(trials: pd.DataFrame) -> str:
     """A row for each trial, means over its hold-outs."""
     header = ["recipe", "trial", "parameters", "multiply-adds", "epochs", "seconds"]
-    header += ["validation accuracy"]
+    header += ["hold-outs", "validation accuracy"]
     rows = [
         [
             recipe,
@@ -62,6 +62,7 @@ def trials_table(trials: pd.DataFrame) -> str:
             f"{group.iloc[0]['multiply_adds'] / 1e6:.2f} M",
             str(group.iloc[0]["epochs"]),
             f"{group['seconds'].mean():.0f}",
+            str(len(group)),
             spread(list(group["validation_accuracy"])),
         ]
         for (recipe, trial), group in trials.groupby(["recipe", "trial"], sort=False)
@@ -109,8 +110,8 @@ def text(runs: pd.DataFrame) -> str:
         "the interval is what so many images allow (Wilson).",
         "## What was tried",
         trials_table(pd.read_csv(HERE / "trials.csv")),
-        "`benchmarks/trials.py`: three hold-outs of 5,000 training images, a seed each, one "
-        "thread, by validation alone. Seconds are the processor's, of the training without its "
+        "`benchmarks/trials.py`: hold-outs of 5,000 training images, a seed each, one thread, by "
+        "validation alone. Seconds are the processor's, of the training without its "
         "start; all of them on one machine, two at a time.",
         "## As the data grow",
         scale_table(pd.read_csv(HERE / "scale.csv")),

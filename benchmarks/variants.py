@@ -9,6 +9,7 @@ them: from the start of the process, imports included. runs.csv and overheads.cs
 recorded.
 """
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -64,7 +65,7 @@ def record(root: Path) -> pd.DataFrame:
             continue
         names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
         if names:
-            found = row(names[0], run, seconds_of(run))
+            found = row(names[0], known[names[0]], run, seconds_of(run))
             # One whose log is gone must not stand beside what was recorded of it before
             if found["seconds"] or not any(_is_same(found, other) for other in rows):
                 rows.append(found)
@@ -74,20 +75,27 @@ def record(root: Path) -> pd.DataFrame:
 
 
 def of_today(runs: pd.DataFrame, known: dict[str, dict[str, str]]) -> pd.DataFrame:
-    """Without those of recipes that are gone, or that had another number of epochs."""
-    epochs = {name: int(recipe["train.epochs"]) for name, recipe in known.items()}
-    kept: pd.DataFrame = runs[runs["variant"].map(epochs) == runs["epochs"]]
+    """Without those of recipes that are gone, or that said otherwise."""
+    today = {name: digest(recipe) for name, recipe in known.items()}
+    kept: pd.DataFrame = runs[runs["variant"].map(today) == runs["recipe"]]
     return kept
+
+
+def digest(recipe: dict[str, str]) -> str:
+    """By which a recipe is told from what it was before."""
+    said = "".join(f"{key}={value}\n" for key, value in sorted(recipe.items()))
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def _is_same(run: dict[str, object], other: dict[str, object]) -> bool:
     return all(run[key] == other[key] for key in ("variant", "threads", "seed", "accuracy"))
 
 
-def row(variant: str, run: Run, seconds: float | None) -> dict[str, object]:
+def row(variant: str, recipe: dict[str, str], run: Run, seconds: float | None) -> dict[str, object]:
     """What is recorded of a run; its log is kept on the machine that ran it, and only there."""
     return {
         "variant": variant,
+        "recipe": digest(recipe),
         "threads": int(run.recipe["train.threads"]),
         "seed": run.seed,
         "epochs": int(run.recipe["train.epochs"]),
