@@ -1,10 +1,7 @@
 """How long training takes to reach 90, 92, 94 and 95 % on the test set.
 
-    dvc exp run $(cat recipes/best)     # the parameters, and the data that they prepare
-    python benchmarks/time_to_accuracy.py --seeds 3
-
-time-h100.txt has what it prints of that recipe with 14 epochs, train.weight_decay 0.1, and
-train.precision bfloat16 in native arithmetic.
+    dvc exp run $(cat recipes/half)     # the parameters, and the data that they prepare
+    python benchmarks/time_to_accuracy.py --seeds 5     # time-h100.txt
 
 Trains with the parameters of the workspace on their device. The clock runs from the data's way to
 the device to the end of an epoch and stands still while the test images are classified; validation
