@@ -57,13 +57,13 @@ def png(runs: pd.DataFrame) -> bytes:
                     color=COLOURS.get(threads, "#777777"),
                     label=f"{threads} thread{'s' * (threads > 1)}",
                 )
-            for row in (
-                drawn.dropna(subset=cost).drop_duplicates("variant", keep="last").itertuples()
-            ):
+            named = drawn.dropna(subset=cost).drop_duplicates("variant", keep="last")
+            for row, above in zip(named.itertuples(), named[cost].duplicated(), strict=True):
                 axes.annotate(
                     row.variant,
                     (getattr(row, cost), row.accuracy),
-                    xytext=(6, -12),
+                    xytext=(-6, 4) if above else (6, -12),
+                    ha="right" if above else "left",
                     textcoords="offset points",
                 )
             axes.set_xscale("log")

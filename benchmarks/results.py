@@ -54,6 +54,7 @@ def trials_table(trials: pd.DataFrame) -> str:
     """A row for each trial, means over its hold-outs."""
     header = ["recipe", "trial", "parameters", "multiply-adds", "epochs", "seconds"]
     header += ["hold-outs", "validation accuracy"]
+    ordered = trials.sort_values("recipe", ascending=False, kind="stable")
     rows = [
         [
             recipe,
@@ -65,7 +66,7 @@ def trials_table(trials: pd.DataFrame) -> str:
             str(len(group)),
             spread(list(group["validation_accuracy"])),
         ]
-        for (recipe, trial), group in trials.groupby(["recipe", "trial"], sort=False)
+        for (recipe, trial), group in ordered.groupby(["recipe", "trial"], sort=False)
     ]
     return table(header, rows, markdown=True)
 
