@@ -61,7 +61,7 @@ verified: install ## write to verified.txt whether the committed results can be 
 	  test -s verified.txt || echo "The committed results could not be verified: the log says why." > verified.txt; \
 	  cat verified.txt; case $$status in 3) ;; *) exit $$status ;; esac
 
-# Two workers, each taking from the other what is left: half of the time is DVC and torch starting.
+# Two workers, each taking from the other what is left
 test: install ## run the test suite, but for what is marked slow
 	$(VENV) pytest -n 2 --dist worksteal --durations 10
 

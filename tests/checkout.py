@@ -2,12 +2,12 @@
 
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from forkserver import without
 from ruamel.yaml import YAML
 
 SMALL = {
@@ -51,7 +51,7 @@ class Repository:
 
     def stage(self, name: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a stage as its own command, without DVC."""
-        return self.run(sys.executable, "-m", f"stages.{name}", check=check)
+        return self.run("python", "-m", f"stages.{name}", check=check)
 
     def set(self, **values: Any) -> None:
         """Change parameters; `__` stands for the dot in a key."""
@@ -108,10 +108,11 @@ class Repository:
 
 
 def start(checkout, *command, **options):
+    """A command, and all that it starts, as processes of their own, which can be killed."""
     return subprocess.Popen(
         command,
         cwd=checkout.path,
-        env=checkout.environment,
+        env=without(checkout.environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import forkserver
 import hypothesis
 import pytest
 import torch
@@ -13,6 +15,7 @@ from checkout import SMALL, Repository
 from small import params_text, write_idx
 
 import stages  # noqa: F401  makes the checkout's root the working folder, once and for all tests
+from fashion_mnist.comparison import programs
 from fashion_mnist.model import arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +43,18 @@ def _one_thread():
     torch.set_deterministic_debug_mode("default")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_commands() -> Iterator[None]:
+    """At the head of PATH; behind them those of this environment."""
+    before, own = os.environ["PATH"], Path(sys.executable).parent
+    with forkserver.running() as quick:
+        os.environ["PATH"] = os.pathsep.join(map(str, (quick, own, before)))
+        programs.DVC = (str(quick / "dvc"),)
+        programs.SECONDS[programs.DVC] = 300
+        yield
+    os.environ["PATH"] = before
+
+
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """A folder of small IDX files, and their digests."""
@@ -48,8 +63,8 @@ def small_data(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory, small_data) -> dict[str, str]:
-    """Of commands: this environment's tools first, the small data, one identity, nothing of DVC."""
+def environment(_quick_commands, tmp_path_factory, small_data) -> dict[str, str]:
+    """Of commands: the small data, one identity, nothing of DVC's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_", "PYTHON"))}
     who = {
         f"GIT_{role}_{what}": value
@@ -59,7 +74,6 @@ def environment(tmp_path_factory, small_data) -> dict[str, str]:
     return {
         **kept,
         **who,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "FASHION_MNIST_DIR": str(small_data[0]),
         "HOME": str(tmp_path_factory.mktemp("home")),
         "PYTHONDONTWRITEBYTECODE": "1",

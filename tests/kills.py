@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
+from forkserver import without
 
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 VICTIMS = ("stage", "group", "dvc")
-EPOCHS = 250
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Report:
         return "\n".join(lines)
 
 
-def kill_and_recover(repository, folder: Path, count: int, seed: int) -> Report:
+def kill_and_recover(repository, folder: Path, count: int, seed: int, epochs: int) -> Report:
     """Kill `count` runs of a copy of `repository`, one after the other; report what differed.
 
     Every kill is followed by `dvc repro`, whose outputs must be byte-equal to those of a run that
@@ -51,8 +51,8 @@ def kill_and_recover(repository, folder: Path, count: int, seed: int) -> Report:
     """
     draw = random.Random(seed)
     fresh = repository.copy(folder / "fresh")
-    fresh.set(train__epochs=EPOCHS)
-    reference = fresh.copy(folder / "reference")
+    fresh.set(train__epochs=epochs)
+    reference = replace(fresh.copy(folder / "reference"), environment=without(fresh.environment))
     start = time.monotonic()
     reference.dvc("repro", "-f")
     duration = time.monotonic() - start
@@ -101,7 +101,7 @@ def interrupt(checkout, sent: signal.Signals, victim: str, moment: float) -> int
         dvc = subprocess.Popen(
             ["dvc", "repro", "-f"],
             cwd=checkout.path,
-            env=checkout.environment,
+            env=without(checkout.environment),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

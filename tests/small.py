@@ -157,7 +157,7 @@ def copy_project(root: Path, digests: dict[str, str] | None = None, **overrides:
 def run_stage(root: Path, name: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `python -m stages.<name>` of the checkout `root`; `options` are those of subprocess."""
     return subprocess.run(
-        [sys.executable, "-m", f"stages.{name}"],
+        ["python", "-m", f"stages.{name}"],
         **{"cwd": root, "capture_output": True, "text": True, "timeout": 300, **options},
     )
 

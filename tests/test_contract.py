@@ -76,7 +76,7 @@ def test_stage_needs_and_makes_what_it_declares(stage, repository, tmp_path):
     listing = tmp_path / "modules.json"
 
     subprocess.run(
-        [sys.executable, "-B", "-c", RUN_AND_LIST_MODULES, stage, str(listing)],
+        ["python", "-c", RUN_AND_LIST_MODULES, stage, str(listing)],
         cwd=checkout,
         env={**repository.environment, "PYTHONPATH": "."},
         check=True,

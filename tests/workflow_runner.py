@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,7 +146,7 @@ def _console_script(clone: Path) -> None:
         ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
     )
     start = "from fashion_mnist.cli import main; main()"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH=src exec "{sys.executable}" -c "{start}" "$@"\n')
+    script.write_text(f'#!/bin/sh\nPYTHONPATH=src exec python -c "{start}" "$@"\n')
     script.chmod(0o755)
 
 

@@ -180,9 +180,9 @@ def test_another_project_takes_the_model(team, tmp_path):
 
 
 def failing(repository, *arguments, before=None, **environment):
-    """A DVC command that must fail: what it says."""
+    """A DVC command that must fail: what it says. `before` is called in its process."""
     done = subprocess.run(
-        [shutil.which("dvc", path=repository.environment["PATH"]), *arguments],
+        [Path(sys.executable).with_name("dvc"), *arguments],
         cwd=repository.path,
         env={**repository.environment, **environment},
         preexec_fn=before,

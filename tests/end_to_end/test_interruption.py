@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 from dataclasses import replace
 
 import psutil
@@ -163,7 +162,7 @@ def test_a_kill_inside_a_write_leaves_whole_files(stage, name, count, uninterrup
     """d04, d13: what was there stays whole, and the next run ends with the same bytes."""
     checkout = uninterrupted.copy(tmp_path / "checkout")
     before, files = checkout.outputs(), listing(checkout.path)
-    command = [sys.executable, "-c", DIE_WHILE_WRITING, stage, name, str(count)]
+    command = ["python", "-c", DIE_WHILE_WRITING, stage, name, str(count)]
     assert checkout.run(*command, check=False).returncode == 137
     changed = {path for path, content in checkout.outputs().items() if content != before[path]}
     assert changed <= {"plots/history.csv"}  # it is live, and always a whole table
@@ -179,7 +178,7 @@ def test_a_kill_inside_a_write_leaves_whole_files(stage, name, count, uninterrup
 def test_another_run_is_never_taken_up(uninterrupted, tmp_path):
     """d10, d28: other parameters start afresh, and say why."""
     checkout = uninterrupted.copy(tmp_path / "checkout")
-    command = [sys.executable, "-c", DIE_WHILE_WRITING, "train", ".pt", "3"]
+    command = ["python", "-c", DIE_WHILE_WRITING, "train", ".pt", "3"]
     checkout.run(*command, check=False)
     assert [path.suffix for path in (checkout.path / ".resume").glob("[!.]*")] == [".pt"]
     checkout.set(train__epochs=3, model__width=0.5)
@@ -195,7 +194,7 @@ def test_another_run_is_never_taken_up(uninterrupted, tmp_path):
 def test_a_damaged_state_is_named_and_not_used(size, uninterrupted, tmp_path):
     """d05: one warning, then a fresh start."""
     checkout = uninterrupted.copy(tmp_path / "checkout")
-    checkout.run(sys.executable, "-c", DIE_WHILE_WRITING, "train", ".pt", "3", check=False)
+    checkout.run("python", "-c", DIE_WHILE_WRITING, "train", ".pt", "3", check=False)
     (state,) = (checkout.path / ".resume").glob("[!.]*.pt")
     content = state.read_bytes()
     state.write_bytes(content[: int(len(content) * size)])
@@ -229,7 +228,7 @@ def trainer_pid(message: str) -> int:
 
 
 def test_few_kills_at_random_moments(repository, tmp_path):
-    report = kill_and_recover(repository, tmp_path, count=3, seed=1)
+    report = kill_and_recover(repository, tmp_path, count=3, seed=1, epochs=100)
     print(report)
     assert report.faults == []
     assert report.recovered == report.kills == 3
@@ -239,7 +238,7 @@ def test_few_kills_at_random_moments(repository, tmp_path):
 @pytest.mark.timeout(3600)
 def test_many_kills_at_random_moments(repository, tmp_path):
     count = int(os.environ.get("KILLS", "36"))
-    report = kill_and_recover(repository, tmp_path, count, seed=0)
+    report = kill_and_recover(repository, tmp_path, count, seed=0, epochs=250)
     print(report)
     assert report.faults == []
     assert report.recovered == report.kills == count

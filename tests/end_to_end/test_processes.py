@@ -13,7 +13,7 @@ from checkout import read_until, start
 from kills import listing, processes_in
 from small import contents
 
-EPOCHS = 30
+EPOCHS = 15
 
 
 @pytest.fixture(scope="module")
