@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from html import unescape
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -96,7 +95,7 @@ def page(project, tmp_path: Path, *command: str, screenshot: str = "") -> plots_
     """Run a command of `dvc plots` and open its page."""
     folder = tmp_path / "page"
     subprocess.run(
-        [sys.executable, "-m", "dvc", "plots", *command, "-o", str(folder)],
+        ["dvc", "plots", *command, "-o", str(folder)],
         cwd=project.root,
         env={**os.environ, "DVC_NO_ANALYTICS": "1"},
         check=True,

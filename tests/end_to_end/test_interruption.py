@@ -68,7 +68,7 @@ def test_a_killed_training_is_taken_up(victim, uninterrupted, tmp_path):
     checkout = uninterrupted.copy(tmp_path / "checkout")
     before = listing(checkout.path)
     checkout.forget_runs()
-    process = start(checkout, "dvc", "repro", "-f", "train")
+    process = start(checkout, "dvc", "repro", "-fs", "train")
     read_until(process, f"epoch 3/{EPOCHS}")
     family = processes_in(checkout.path)
     if victim == "stage":
@@ -141,7 +141,7 @@ def test_a_recorded_training_is_trained_again_where_that_is_asked_for(uninterrup
     """evaluate does not run, and so leaves the state of the training before it."""
     checkout = uninterrupted.copy(tmp_path / "checkout")
     for _ in range(2):
-        output = checkout.dvc("repro", "-f", "train").stdout
+        output = checkout.dvc("repro", "-fs", "train").stdout
         assert f"epoch 1/{EPOCHS}" in output
     assert len(list((checkout.path / ".resume").iterdir())) == 1
     assert checkout.outputs() == uninterrupted.outputs()
@@ -207,7 +207,7 @@ def test_a_damaged_state_is_named_and_not_used(size, uninterrupted, tmp_path):
 def test_a_second_run_is_told_that_one_is_busy(uninterrupted, tmp_path):
     """c11: and harms nothing."""
     checkout = uninterrupted.copy(tmp_path / "checkout")
-    process = start(checkout, "dvc", "repro", "-f", "train")
+    process = start(checkout, "dvc", "repro", "-fs", "train")
     read_until(process, f"epoch 1/{EPOCHS}")
     stage = psutil.Process(process.pid).children(recursive=True)
     for child in stage:

@@ -58,7 +58,7 @@ def test_a_killed_training_of_two_is_taken_up(by_one, tmp_path, names):
     files = listing(checkout.path)
     checkout.forget_runs()
     for number, name in enumerate(names):
-        dvc = start(checkout, "dvc", "repro", "train")
+        dvc = start(checkout, "dvc", "repro", "-s", "train")
         text = read_until(dvc, f"epoch {3 + 5 * number}/{EPOCHS}")
         family = processes_in(checkout.path)
         assert len(family) >= 4  # DVC, the launcher, two ranks
@@ -81,7 +81,7 @@ def test_ctrl_c_ends_all_processes_with_one_message(by_one, tmp_path):
     """c09"""
     checkout = by_one.copy(tmp_path / "checkout")
     checkout.set(train__processes=2, train__seed=1)
-    dvc = start(checkout, "dvc", "repro", "train")
+    dvc = start(checkout, "dvc", "repro", "-s", "train")
     text = read_until(dvc, f"epoch 2/{EPOCHS}")
     family = processes_in(checkout.path)
     os.killpg(dvc.pid, signal.SIGINT)
@@ -123,7 +123,7 @@ def test_a_rank_that_no_longer_answers_ends_all(by_one, tmp_path):
     checkout = replace(by_one.copy(tmp_path / "checkout"), environment=two)
     module = checkout.path / "src/fashion_mnist/training/ranks.py"
     module.write_text(module.read_text().replace("timedelta(minutes=5)", "timedelta(seconds=5)"))
-    dvc = start(checkout, "dvc", "repro", "train")
+    dvc = start(checkout, "dvc", "repro", "-s", "train")
     text = read_until(dvc, f"epoch 3/{EPOCHS}")
     family = processes_in(checkout.path)
     (stopped,) = victims(dvc, "rank 1")

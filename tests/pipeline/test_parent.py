@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from forkserver import without
 
 from fashion_mnist.pipeline.parent import LAUNCHER, repository
 
@@ -34,7 +35,7 @@ def start(command, folder, **environment):
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path("src").resolve()), **environment},
+        env=without({**os.environ, "PYTHONPATH": str(Path("src").resolve()), **environment}),
     )
 
 

@@ -267,9 +267,9 @@ def test_the_best_epoch(values, best):
 
 def test_no_process_and_no_graph_outlives_an_epoch():
     """d20 d27: nothing works beside the run, and no loss keeps what it was computed from."""
-    made = trainer(epochs=3, threads=2)
+    made, before = trainer(epochs=3, threads=2), psutil.Process().children()
     for _ in made.epochs():
-        assert psutil.Process().children() == []
+        assert psutil.Process().children() == before
         gc.collect()
         tensors = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
         assert [t.shape for t in tensors if t.grad_fn is not None] == []

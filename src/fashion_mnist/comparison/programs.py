@@ -16,13 +16,14 @@ SECONDS = {GIT: 120, DVC: 300}
 """Each takes seconds; in a partial clone Git also fetches what a command needs."""
 
 
-def run(program: tuple[str, ...], *arguments: str, folder: Path) -> bytes:
+def run(program: tuple[str, ...], *arguments: str, folder: Path, given: bytes = b"") -> bytes:
     """What a command prints on stdout.
 
     Args:
         program: `GIT` or `DVC`.
         arguments: of the command.
         folder: where it runs.
+        given: what it reads from stdin.
 
     Raises:
         UserError: it is not installed, failed (with the reason that it gave), or did not end in
@@ -35,12 +36,12 @@ def run(program: tuple[str, ...], *arguments: str, folder: Path) -> bytes:
         [*program, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         try:
-            output, errors = process.communicate(timeout=SECONDS[program])
+            output, errors = process.communicate(given, timeout=SECONDS[program])
         except subprocess.TimeoutExpired:
             raise UserError(f"{name} did not end within {SECONDS[program]} s") from None
         finally:

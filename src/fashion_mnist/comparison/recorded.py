@@ -41,7 +41,8 @@ def fault(revision: Revision, kinds: Sequence[str] = KINDS) -> str:
     try:
         paths, lock = result_paths(revision, kinds), read_stages(revision, LOCK)
         md5s = {out["path"]: out["md5"] for s in lock.values() for out in s.get("outs", [])}
-        found = [said for path in paths if (said := _fault(revision, path, md5s.get(path)))]
+        contents = revision.read_all(paths)
+        found = [s for path in paths if (s := _fault(path, contents[path], md5s.get(path)))]
     except ValueError as reason:
         found = [str(reason)]
     except (AttributeError, KeyError, TypeError, StopIteration):
@@ -96,8 +97,7 @@ def _stages(content: bytes) -> dict[str, Any]:
     return dict(YAML(typ="safe").load(io.BytesIO(content))["stages"])
 
 
-def _fault(revision: Revision, path: str, md5: str | None) -> str:
-    content = revision.read(path)
+def _fault(path: str, content: bytes | None, md5: str | None) -> str:
     if content is None:
         return f"{path} is missing"
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:

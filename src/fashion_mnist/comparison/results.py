@@ -25,8 +25,7 @@ def read_metrics(revision: Revision) -> Metrics:
         UserError: a file is no JSON object, as after a merge with conflicts.
     """
     metrics: Metrics = {}
-    for path in METRICS:
-        content = revision.read(path)
+    for path, content in revision.read_all(METRICS).items():
         if content is None:
             continue
         try:

@@ -1,8 +1,10 @@
 """Files as they are in a Git revision, in a DVC experiment or in the workspace."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +40,21 @@ class Revision:
             UserError: Git refuses to read the repository, as one of another user, or a partial
                 clone lacks the file and cannot get it.
         """
+        return self.read_all([path])[path]
+
+    def read_all(self, paths: Sequence[str]) -> dict[str, bytes | None]:
+        """As `read`, of several files by path, in one run of Git."""
         if self.sha is None:
-            try:
-                return (self.root / path).read_bytes()
-            except FileNotFoundError:
-                return None
-        if not programs.run(GIT, "ls-tree", self.sha, "--", path, folder=self.root):
-            return None
-        return programs.run(GIT, "cat-file", "blob", f"{self.sha}:./{path}", folder=self.root)
+            return {path: _content(self.root / path) for path in paths}
+        asked = "".join(f"{self.sha}:./{path}\n" for path in paths).encode()
+        told = BytesIO(programs.run(GIT, "cat-file", "--batch", folder=self.root, given=asked))
+        found: dict[str, bytes | None] = {}
+        for path in paths:
+            size = told.readline().split()[-1]  # of "<object> blob <size>", or "<asked> missing"
+            found[path] = None if size == b"missing" else told.read(int(size))
+            if found[path] is not None:
+                told.readline()
+        return found
 
     def fetch_blobs(self) -> None:
         """Get the files that a partial clone lacks of a commit, which DVC would wait for in vain.
@@ -59,6 +68,13 @@ class Revision:
             empty = programs.run(GIT, "hash-object", "-t", "tree", "--stdin", folder=self.root)
             tree = empty.decode().strip()
             programs.run(GIT, "diff", "--shortstat", tree, self.sha, folder=self.root)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def find_root() -> Path:

@@ -1,14 +1,10 @@
 """Variants judged over several seeds: by the recipe, not by its luck."""
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.results import Metrics, read_metrics
@@ -98,11 +94,10 @@ def read_run(revision: Revision) -> Run:
     Raises:
         UserError: the revision has no dvc.lock with a training, or not the results of that run.
     """
-    content = revision.read("dvc.lock")
-    if content is None:
+    if revision.read(recorded.LOCK) is None:
         raise UserError(f"{revision.name} has no dvc.lock; `dvc repro` writes it")
     try:
-        stages = YAML(typ="safe").load(io.BytesIO(content))["stages"]
+        stages = recorded.read_stages(revision, recorded.LOCK)
         recipe: dict[str, str] = {}
         for locked in (stages[stage] for stage in STAGES):
             for section in locked.get("params", {}).values():
@@ -111,7 +106,7 @@ def read_run(revision: Revision) -> Run:
                 if dependency["path"].startswith(("src/", "stages/", "data/raw")):
                     recipe[dependency["path"]] = dependency["md5"]
         seed = int(recipe.pop(SEED))
-    except (YAMLError, KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{revision.name}: dvc.lock tells of no run of the stage train") from None
     recorded.check_whole(revision)
     metrics = read_metrics(revision)
