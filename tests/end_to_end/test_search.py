@@ -8,6 +8,8 @@ import sys
 import console
 import pytest
 
+from fashion_mnist.comparison import programs
+
 SPACE = "train.lr: {low: 0.001, high: 0.01, log: true}\ntrain.epochs: 1\n"
 TEST_FIGURES = ("evaluate.json", "predictions.csv", "per_class.csv", "reliability.csv", "test.safe")
 
@@ -24,9 +26,15 @@ def checkout(repository, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def opened():
-    """What this process has opened, and every word of the processes that it has started."""
-    seen, active = [], [True]
+def opened(monkeypatch):
+    """What this process has opened, and every word that it has given to those it has started."""
+    seen, active, run = [], [True], programs.run
+
+    def told(*words, given=b"", **options):
+        seen.append(given.decode())
+        return run(*words, given=given, **options)
+
+    monkeypatch.setattr(programs, "run", told)
 
     def watch(event, arguments):
         if active and event in ("open", "subprocess.Popen"):
