@@ -68,7 +68,7 @@ def png(runs: pd.DataFrame) -> bytes:
                 )
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:,.0f}")
-            axes.margins(x=0.3)
+            axes.margins(x=0.3, y=0.08)
             axes.set_xlabel(label)
             axes.grid(alpha=0.3)
         figure.axes[0].set_ylabel("Test accuracy, mean ± sd over seeds")
