@@ -169,7 +169,8 @@ def _copy(revision: Revision) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fashion-mnist-verify-") as name:
         folder = Path(name)
         with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # from 3.11.4 on
+            archive.extractall(folder)
         for path in (recorded.LOCK, *recorded.result_paths(revision)):
             (folder / path).unlink()
         # A cache of its own too: a shared one would give back what ought to be made anew

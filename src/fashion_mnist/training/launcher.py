@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def launch(module: str, processes: int) -> None:
     except ChildFailedError as error:
         sys.exit(_status({rank: f.exitcode for rank, f in error.failures.items()}))
     except SignalException as error:
-        if error.sigval == error.sigval.SIGINT:
+        if error.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
         sys.exit(128 + error.sigval)
     except (RendezvousError, dist.DistError, TimeoutError) as error:
