@@ -9,27 +9,24 @@ from fashion_mnist.model import networks
 from fashion_mnist.model.networks import ConvNet, Convolution, Residual, scaled
 from fashion_mnist.training.trainer import Trainer
 
-
-def plain_residual(width: float, dropout: float, classes: int) -> nn.Module:
-    """`plain`, with a residual block in place of the second convolution at 7×7 and at 3×3."""
-    c1, c2, c3 = (scaled(n, width) for n in (16, 32, 64))
-    layers = [
-        Convolution(1, c1, pool=True),
-        *(Convolution(c1, c2, pool=True), Residual(c2)),
-        *(Convolution(c2, c3, pool=True), Residual(c3)),
-    ]
-    return ConvNet(layers, c3, dropout, classes)
+Network = Callable[[float, float, int], nn.Module]
+Blocks = Callable[[int], list[nn.Module]]
+"""Modules for maps of so many channels."""
 
 
-def plain_deeper(width: float, dropout: float, classes: int) -> nn.Module:
-    """`plain`, with a further convolution at 14×14."""
-    c1, c2, c3 = (scaled(n, width) for n in (16, 32, 64))
-    layers = [
-        *(Convolution(1, c1, pool=True), Convolution(c1, c1)),
-        *(Convolution(c1, c2, pool=True), Convolution(c2, c2)),
-        *(Convolution(c2, c3, pool=True), Convolution(c3, c3)),
-    ]
-    return ConvNet(layers, c3, dropout, classes)
+def plain_with(first: Blocks, later: Blocks) -> Network:
+    """`plain`, with other blocks at 14×14 than none, and than a convolution at 7×7 and at 3×3."""
+
+    def make(width: float, dropout: float, classes: int) -> nn.Module:
+        c1, c2, c3 = (scaled(n, width) for n in (16, 32, 64))
+        layers = [
+            *(Convolution(1, c1, pool=True), *first(c1)),
+            *(Convolution(c1, c2, pool=True), *later(c2)),
+            *(Convolution(c2, c3, pool=True), *later(c3)),
+        ]
+        return ConvNet(layers, c3, dropout, classes)
+
+    return make
 
 
 class Excitation(nn.Module):
@@ -45,17 +42,6 @@ class Excitation(nn.Module):
         return x * (2 * scale)[:, :, None, None]
 
 
-def plain_excitation(width: float, dropout: float, classes: int) -> nn.Module:
-    """`plain`, with excitation at 7×7 and at 3×3."""
-    c1, c2, c3 = (scaled(n, width) for n in (16, 32, 64))
-    layers = [
-        Convolution(1, c1, pool=True),
-        *(Convolution(c1, c2, pool=True), Convolution(c2, c2), Excitation(c2)),
-        *(Convolution(c2, c3, pool=True), Convolution(c3, c3), Excitation(c3)),
-    ]
-    return ConvNet(layers, c3, dropout, classes)
-
-
 def plain_silu(width: float, dropout: float, classes: int) -> nn.Module:
     """`plain`, with SiLU in place of the rectifier."""
     network = networks.plain(width, dropout, classes)
@@ -65,11 +51,13 @@ def plain_silu(width: float, dropout: float, classes: int) -> nn.Module:
     return network
 
 
-NETWORKS: dict[str, Callable[[float, float, int], nn.Module]] = {
-    "plain, excitation": plain_excitation,
+NETWORKS: dict[str, Network] = {
+    "plain, excitation": plain_with(lambda c: [], lambda c: [Convolution(c, c), Excitation(c)]),
     "plain, SiLU": plain_silu,
-    "plain, residual at 7×7 and 3×3": plain_residual,
-    "plain, one more convolution at 14×14": plain_deeper,
+    "plain, residual at 7×7 and 3×3": plain_with(lambda c: [], lambda c: [Residual(c)]),
+    "plain, one more convolution at 14×14": plain_with(
+        lambda c: [Convolution(c, c)], lambda c: [Convolution(c, c)]
+    ),
 }
 
 

@@ -51,8 +51,8 @@ def running() -> Iterator[Path]:
     """A server, and the folder with its commands."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     # Not below pytest's folder, whose name may be too long for a socket
-    with TemporaryDirectory() as name:
-        folder, commands = Path(name), Path(name, "bin")
+    with TemporaryDirectory() as made:
+        folder, commands = Path(made), Path(made, "bin")
         commands.mkdir()
         (folder / "client.py").write_text(CLIENT)
         for name in ("python", "dvc"):
