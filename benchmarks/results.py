@@ -108,7 +108,8 @@ def text(runs: pd.DataFrame) -> str:
         "start, imports included; runs of two threads had the machine to "
         "themselves, those of one thread shared it with others and could be faster. The test "
         f"accuracy is that of the weights that validation chose, on {TEST_IMAGES:,} images, and "
-        "the interval is what so many images allow (Wilson).",
+        "the interval is what so many images allow (Wilson). The multiply-adds are those of an "
+        "answer: with `model.mirror_average` twice those of a forward pass.",
         "## What was tried",
         trials_table(pd.read_csv(HERE / "trials.csv")),
         "`benchmarks/trials.py`: hold-outs of 5,000 training images, a seed each, one thread, by "

@@ -10,12 +10,13 @@ run at once. What trials.csv has is not run again; `make table` shows it in RESU
 import argparse
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 import tried
 from machine import processor
 from ruamel.yaml import YAML
@@ -41,8 +42,8 @@ RAW = Path("data/raw")
 class Trial:
     """A recipe, and what is changed in it, by dotted key.
 
-    `train.bias_rate`, which the project does not have, multiplies the learning rate of biases and
-    of batch normalisation's scales.
+    Keys that the project does not have are those of `tried.TRAININGS`, and `train.teacher`: the
+    recipe of a network that is trained on the same images before, and that this one is to follow.
     """
 
     recipe: str
@@ -64,7 +65,7 @@ ADAMW = {"train.optimizer": "adamw", "train.weight_decay": 0.05}
 FAST_ADAMW = {**ADAMW, "train.lr": 0.02}
 FOUR = 1, 2, 3, 4
 DEEPER, RESIDUAL = "plain, one more convolution at 14×14", "plain, residual at 7×7 and 3×3"
-TRIALS = [
+OF_THE_IMAGE_ALONE = [
     Trial("quick", FAST_ADAMW),
     Trial("quick", {**FAST_ADAMW, "model.name": RESIDUAL, "train.epochs": 6}),
     Trial("quick", {**FAST_ADAMW, "model.name": DEEPER, "train.epochs": 6}),
@@ -95,6 +96,24 @@ TRIALS = [
         (1, 2),
     ),
 ]
+ALONE = {"model.mirror_average": False}
+PREACTIVATED = {"model.name": "resnet, pre-activation", "model.width": 0.75, "train.epochs": 8}
+CROP, ERASING = {"train.augment.crop_padding": 2}, {"train.augment.erasing": 0.25}
+TRIALS = [
+    *(replace(trial, changes={**ALONE, **trial.changes}) for trial in OF_THE_IMAGE_ALONE),
+    Trial("quick", HALF, FOUR),
+    Trial("quick", {**HALF, "train.whitening": 0.02}, FOUR),
+    Trial("quick", {**HALF, "train.label_smoothing": 0.1}, FOUR),
+    Trial("quick", {**HALF, "train.momentum": 0.95}, FOUR),
+    Trial("quick", {**HALF, "train.ema": 0.99}, FOUR),
+    Trial("quick", {**HALF, **CROP}, FOUR),
+    Trial("quick", {**HALF, **ERASING}, FOUR),
+    Trial("quick", {**HALF, "train.pruning": 0.65, "train.epochs": 9}, FOUR),
+    Trial("quick", {**HALF, "train.teacher": "half"}, FOUR),
+    Trial("balanced", HALF),
+    Trial("balanced", {**HALF, "model.name": "resnet", "model.width": 0.75, "train.epochs": 8}),
+    Trial("balanced", {**HALF, **PREACTIVATED}),
+]
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -112,43 +131,55 @@ def split_anew(seed: int, prepare: Prepare) -> dict[str, Split]:
 def run(trial: Trial, seed: int) -> dict[str, object]:
     """The row of one hold-out, in a process that has computed nothing yet."""
     networks.NETWORKS.update(tried.NETWORKS)
-    yaml = YAML(typ="safe")
-    recipe = {key: yaml.load(value) for key, value in recipes(Path())[trial.recipe].items()}
-    settings = nested(recipe | trial.changes)
-    bias_rate = settings["train"].pop("bias_rate", 1)
-    train = {**settings["train"], "device": "cpu", "threads": 1, "tensorboard": False}
-    model = Model.model_validate({**settings["model"], "name": "plain"}).model_dump()
-    model["name"] = settings["model"]["name"]
-    device = devices.use("cpu", 1, train["arithmetic"])
+    settings = parameters(trial)
+    teacher, changes = settings["train"].pop("teacher", None), {}
+    for key in tried.TRAININGS.keys() & settings["train"].keys():
+        changes[key] = settings["train"].pop(key)
+    devices.use("cpu", 1, settings["train"]["arithmetic"])
     data = split_anew(seed, Prepare.model_validate(settings["prepare"]))
-    network = build(**model, seed=derive(seed, "weights"))
-    row = {
+    trainer = trainer_of(settings, data, seed)
+    if teacher:
+        known = trainer_of(parameters(Trial(teacher)), data, seed)
+        train(known)
+        known.network.load_state_dict(known.best)
+        tried.distil(trainer, known.network)
+    for key, value in changes.items():
+        tried.TRAININGS[key](trainer, value)
+    return {
         "recipe": trial.recipe,
         "trial": trial.name,
         "seed": seed,
-        "parameters": sum(weights.numel() for weights in network.parameters()),
-        "multiply_adds": multiply_adds(network),
-        "epochs": train["epochs"],
-    }
-    start = time.process_time()
-    trainer = Trainer(
-        network,
-        data["train"],
-        data["validation"],
-        Train.model_validate({**train, "seed": seed}),
-        device,
-    )
-    if bias_rate != 1:
-        tried.speed_up_vectors(trainer, bias_rate)
-    for _ in trainer.epochs():
-        pass
-    best = best_row(trainer.history) or {}
-    return {
-        **row,
-        "seconds": round(time.process_time() - start, 1),
-        "validation_accuracy": best["validation_accuracy"],
+        "parameters": sum(weights.numel() for weights in trainer.network.parameters()),
+        "multiply_adds": multiply_adds(trainer.network),
+        "epochs": trainer.settings.epochs,
+        "seconds": train(trainer),
+        "validation_accuracy": (best_row(trainer.history) or {})["validation_accuracy"],
         "machine": processor(),
     }
+
+
+def parameters(trial: Trial) -> dict[str, Any]:
+    """The parameters of a trial, by section."""
+    yaml = YAML(typ="safe")
+    recipe = {key: yaml.load(value) for key, value in recipes(Path())[trial.recipe].items()}
+    return nested(recipe | trial.changes)
+
+
+def trainer_of(settings: dict[str, Any], data: dict[str, Split], seed: int) -> Trainer:
+    """What trains with these parameters, on one thread."""
+    known = Model.model_validate({**settings["model"], "name": "plain"}).model_dump()
+    network = build(**known | {"name": settings["model"]["name"]}, seed=derive(seed, "weights"))
+    here = {"device": "cpu", "threads": 1, "tensorboard": False, "seed": seed}
+    recipe = Train.model_validate({**settings["train"], **here})
+    return Trainer(network, data["train"], data["validation"], recipe, torch.device("cpu"))
+
+
+def train(trainer: Trainer) -> float:
+    """Train to the end; the seconds of the processor that it took."""
+    start = time.process_time()
+    for _ in trainer.epochs():
+        pass
+    return round(time.process_time() - start, 1)
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:

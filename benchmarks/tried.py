@@ -1,11 +1,13 @@
 """What trials.py tries and the project does not have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import kl_div, log_softmax, relu, unfold
 
 from fashion_mnist.model import networks
+from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.model.networks import ConvNet, Convolution, Residual, scaled
 from fashion_mnist.training.trainer import Trainer
 
@@ -51,7 +53,42 @@ def plain_silu(width: float, dropout: float, classes: int) -> nn.Module:
     return network
 
 
+class Activated(nn.Sequential):
+    """Batch normalisation and rectifier, then a 3×3 convolution, pooled where wanted."""
+
+    def __init__(self, inputs: int, outputs: int, pool: bool = False) -> None:
+        layers: list[nn.Module] = [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
+        super().__init__(*layers, *([nn.MaxPool2d(2)] if pool else []))
+
+
+class PreActivated(nn.Module):
+    """A residual block whose sum nothing follows (He et al., 2016, Identity Mappings)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(Activated(channels, channels), Activated(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = x + self.body(x)
+        return summed
+
+
+def preactivated(width: float, dropout: float, classes: int) -> nn.Module:
+    """`resnet`, of pre-activation blocks."""
+    c1, c2, c3, c4 = (scaled(n, width) for n in (16, 32, 64, 128))
+    layers = [
+        *(nn.Conv2d(1, c1, 3, padding=1, bias=False), PreActivated(c1)),
+        *(Activated(c1, c2, pool=True), PreActivated(c2)),
+        *(Activated(c2, c3, pool=True), PreActivated(c3)),
+        *(Activated(c3, c4, pool=True), PreActivated(c4)),
+        *(nn.BatchNorm2d(c4), nn.ReLU(inplace=True)),
+    ]
+    return ConvNet(layers, c4, dropout, classes)
+
+
 NETWORKS: dict[str, Network] = {
+    "resnet, pre-activation": preactivated,
     "plain, excitation": plain_with(lambda c: [], lambda c: [Convolution(c, c), Excitation(c)]),
     "plain, SiLU": plain_silu,
     "plain, residual at 7×7 and 3×3": plain_with(lambda c: [], lambda c: [Residual(c)]),
@@ -70,3 +107,59 @@ def speed_up_vectors(trainer: Trainer, factor: float) -> None:
         update()
 
     trainer.step.update = faster
+
+
+def whiten(trainer: Trainer, share: float) -> None:
+    """Let half of the first layer's filters take their patches' principal components apart.
+
+    And the others the same with the opposite sign, as the rectifier needs them (Page, 2019). A
+    component's filter divides by its standard deviation, to which `share` of the largest is added.
+    The filters stay as they are.
+    """
+    first = next(m for m in trainer.network.modules() if isinstance(m, nn.Conv2d))
+    patches = unfold(trainer.batches.images[:5000], 3).transpose(1, 2).flatten(0, 1)
+    values, vectors = torch.linalg.eigh(patches.T.cov())
+    deviations = values.flip(0).clamp(min=0).sqrt()
+    filters = (vectors.flip(1) / (deviations + share * deviations[0])).T
+    half = filters[: first.out_channels // 2]
+    fixed = torch.cat([half, -half]).reshape(-1, 1, 3, 3)
+    update, weight = trainer.step.update, first.weight
+
+    def update_others() -> None:
+        update()
+        weight.data[: len(fixed)] = fixed
+
+    weight.data[: len(fixed)] = fixed
+    trainer.step.update = update_others
+
+
+def distil(trainer: Trainer, teacher: nn.Module) -> None:
+    """Let half of the loss be the distance to what a better network says (Hinton et al., 2015).
+
+    At a temperature of 2, and of the images before their augmentation.
+    """
+    logits = predict_logits(teacher, trainer.batches.images, 1000).float()
+    targets = (logits / 2).softmax(1)
+    batches, loss = trainer.batches.epoch, trainer.step._loss
+    at = torch.empty(0)
+
+    def noted(epoch: int, chosen: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        nonlocal at
+        for images, labels, index in batches(epoch, chosen):
+            at = index
+            yield images, labels, index
+
+    def mixed(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        said = log_softmax(logits.float() / 2, 1)
+        distances = 4 * kl_div(said, targets[at], reduction="none").sum(1)
+        distance = distances.mean() if weights is None else (weights * distances).mean()
+        return (loss(logits, labels, weights) + distance) / 2
+
+    trainer.batches.epoch, trainer.step._loss = noted, mixed  # type: ignore[method-assign]
+
+
+TRAININGS: dict[str, Callable[[Trainer, float], None]] = {
+    "bias_rate": speed_up_vectors,
+    "whitening": whiten,
+}
+"""Changes of a training by what would be their parameter, with its value."""

@@ -28,14 +28,9 @@ def main() -> None:
         network.to(device)
         images = torch.from_numpy(test.images).to(device)
         logits = predict_logits(network, images, settings.batch_size)
-        if settings.test_time_flip:
-            mirrored = predict_logits(network, images.flip(3), settings.batch_size)
         robust = accuracies(network, test, settings, device) if settings.corruptions else {}
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins)
-    if settings.test_time_flip:
-        also = metrics.predictions((logits + mirrored) / 2, test.labels)
-        report["accuracy_test_time_flip"] = metrics.accuracy(also)
     report |= metrics.without_near_seen(made, test.nearest)
     if robust:
         report["accuracy_corrupted"] = sum(robust.values()) / len(robust)

@@ -44,11 +44,11 @@ def test_onnxruntime_says_what_pytorch_says(checkpoint, exported, pixels):
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "lenet"])
 def test_every_network_can_be_exported(name, tmp_path):
-    """With running statistics that are not those it starts with."""
+    """With statistics that are not those it starts with, and with the mirror image's part."""
     network = build(name, 0.25, classes=10)
     with torch.no_grad():
         network(torch.randn(50, 1, 28, 28))
-    description = {"name": name, "width": 0.25, "dropout": 0.5}
+    description = {"name": name, "width": 0.25, "dropout": 0.5, "mirror_average": True}
     path = tmp_path / "a.safetensors"
     path.write_bytes(checkpoints.to_bytes(network.state_dict(), description, split(10)))
     (tmp_path / "a.onnx").write_bytes(export.to_onnx(path, None))

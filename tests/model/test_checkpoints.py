@@ -55,6 +55,14 @@ def test_a_network_comes_back_with_its_weights(tmp_path, name):
     assert {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}
 
 
+@pytest.mark.parametrize("averages", [False, True])
+def test_a_network_comes_back_with_its_mean_over_mirror_images(tmp_path, averages):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(checkpoint(mirror_average=averages))
+    network, images = checkpoints.read(path).network, torch.from_numpy(IMAGES)
+    assert torch.equal(network(images), network(images.flip(3))) == averages
+
+
 def test_a_checkpoint_is_the_same_bytes_every_time():
     """c18: also in another process, which hashes its strings differently."""
     code = (

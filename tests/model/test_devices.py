@@ -64,8 +64,8 @@ def test_another_index_or_kind_is_refused(name):
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:x", "cpu:0", "", "auto:1"])
 def test_no_device_at_all_is_refused_as_a_parameter(name):
     """d01: by the schema, before any stage starts."""
-    good = {"batch_size": 1, "calibration_bins": 2, "test_time_flip": False, "threads": 1}
-    good |= {"arithmetic": "portable", "corruptions": False}
+    good = {"batch_size": 1, "calibration_bins": 2, "corruptions": False, "threads": 1}
+    good |= {"arithmetic": "portable"}
     Evaluate(**good, device="cuda:1")
     with pytest.raises(ValueError, match="device"):
         Evaluate(**good, device=name)

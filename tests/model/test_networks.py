@@ -93,6 +93,16 @@ class TestEachNetwork:
         network.train()
         assert not torch.equal(network(IMAGES), network(IMAGES))
 
+    def test_the_mean_over_the_mirror_image_in_evaluation_alone(self, name):
+        """And it knows left from right no more."""
+        network, same = build(name, seed=1), build(name, mirror_average=True, seed=1)
+        assert torch.equal(same.train()(IMAGES), network.train()(IMAGES))
+        expected = (network.eval()(IMAGES) + network(IMAGES.flip(3))) / 2
+        assert torch.equal(same.eval()(IMAGES), expected)
+        assert torch.equal(same(IMAGES.flip(3)), expected)
+        assert not torch.equal(network(IMAGES), expected)
+        assert multiply_adds(same) == 2 * multiply_adds(network)
+
     def test_every_parameter_learns(self, name):
         network = build(name).train()
         cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])).backward()

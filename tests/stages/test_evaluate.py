@@ -90,14 +90,6 @@ def test_a_split_of_other_classes_or_normalisation_is_refused(workspace, finishe
     assert workspace.outputs() == before
 
 
-def test_flipping_reports_one_figure_more(workspace, finished):
-    workspace.set(**{"evaluate.test_time_flip": True})
-    assert workspace.run("evaluate")[0] == 0
-    made = report(workspace)
-    assert 0 <= made.pop("accuracy_test_time_flip") <= 1
-    assert made == report(finished)
-
-
 def test_corruptions_report_a_mean_and_a_table(workspace, finished):
     """Off, the table holds the clean images alone."""
     assert [row["strength"] for row in table(finished, "corruptions")] == ["0"]

@@ -11,7 +11,6 @@ class Evaluate(Section):
 
     batch_size: int = Field(ge=1, le=65_536)
     calibration_bins: int = Field(ge=2, le=100)
-    test_time_flip: bool
     corruptions: bool
     device: Device
     threads: int = Field(ge=1, le=256)

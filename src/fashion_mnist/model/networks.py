@@ -16,7 +16,12 @@ from fashion_mnist.model.inference import predict_logits
 
 
 def build(
-    name: str, width: float = 1.0, dropout: float = 0.0, seed: int = 0, classes: int = 10
+    name: str,
+    width: float = 1.0,
+    dropout: float = 0.0,
+    mirror_average: bool = False,
+    seed: int = 0,
+    classes: int = 10,
 ) -> nn.Module:
     """A network with weights drawn from `seed`, on the CPU, in the channels-last layout.
 
@@ -24,18 +29,23 @@ def build(
         name: a key of `NETWORKS`.
         width: multiplies the channels and units of every hidden layer.
         dropout: probability with which a unit before the classifier is dropped in training.
+        mirror_average: see `Network`.
         seed: of the initial weights; the global random state is left as it was.
         classes: outputs.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = NETWORKS[name](width, dropout, classes)
+    network.mirror_average = mirror_average
     network.to(memory_format=torch.channels_last)
     return network
 
 
 def multiply_adds(network: nn.Module) -> int:
-    """Multiplications with a weight for one image, in convolutions and linear layers."""
+    """Multiplications with a weight for one image, in convolutions and linear layers.
+
+    In evaluation mode: the mean over an image and its mirror image takes twice as many.
+    """
     counted = 0
 
     def count(layer: nn.Module, _: tuple[Tensor], output: Tensor) -> None:
@@ -51,7 +61,28 @@ def multiply_adds(network: nn.Module) -> int:
     return counted
 
 
-class LeNet(nn.Module):
+class Network(nn.Module):
+    """Images to logits, in evaluation mode the mean over each image and its mirror image if wanted.
+
+    Attributes:
+        mirror_average: whether it is. A garment seen in a mirror is the same garment; the errors
+            that a network makes on the two are not quite the same, and partly cancel.
+    """
+
+    mirror_average = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.logits(images)
+        if self.mirror_average and not self.training:
+            logits = (logits + self.logits(images.flip(3))) / 2
+        return logits
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The logits of the images as they are."""
+        raise NotImplementedError
+
+
+class LeNet(Network):
     """The original exercise's network, after LeNet-5 (LeCun et al., 1998).
 
     At width 1, of ten classes: 60,074 parameters, 0.20 million multiply-adds an image.
@@ -67,7 +98,7 @@ class LeNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(f2, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         x = relu(max_pool2d(self.conv1(channels_last(images)), 2))
         x = relu(max_pool2d(self.conv2(x), 2))[:, : self.conv2.out_channels]
         x = relu(self.linear1(x.flatten(1)))
@@ -90,7 +121,7 @@ class SpareConv2d(nn.Conv2d):
         return conv2d(x, weight, bias)
 
 
-class ConvNet(nn.Module):
+class ConvNet(Network):
     """Convolutions with batch normalisation, down to maps of 3×3, and a linear classifier."""
 
     def __init__(
@@ -101,13 +132,13 @@ class ConvNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels * 3 * 3, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         x = self.features(channels_last(images))
         logits: Tensor = self.classifier(self.dropout(x.flatten(1)))
         return logits
 
 
-def plain(width: float, dropout: float, classes: int) -> nn.Module:
+def plain(width: float, dropout: float, classes: int) -> Network:
     """3×3 convolutions, most of them where the maps are small.
 
     The first sees the full 28×28 and is pooled to 14×14. Then twice: a pooled convolution that
@@ -123,7 +154,7 @@ def plain(width: float, dropout: float, classes: int) -> nn.Module:
     return ConvNet(layers, c3, dropout, classes)
 
 
-def resnet(width: float, dropout: float, classes: int) -> nn.Module:
+def resnet(width: float, dropout: float, classes: int) -> Network:
     """A residual block (He et al., 2016) at each resolution from 28×28 down to 3×3.
 
     Few channels at a high resolution earn more for their time than many at a low one. At width 1,
@@ -177,7 +208,7 @@ def scaled(count: int, width: float) -> int:
     return max(1, round(count * width))
 
 
-NETWORKS: dict[str, Callable[[float, float, int], nn.Module]] = {
+NETWORKS: dict[str, Callable[[float, float, int], Network]] = {
     "lenet": LeNet,
     "plain": plain,
     "resnet": resnet,

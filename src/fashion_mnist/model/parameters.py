@@ -24,3 +24,4 @@ class Model(Section):
     name: Literal["lenet", "plain", "resnet"]
     width: float = Field(ge=0.125, le=16)
     dropout: float = Field(ge=0, lt=1)
+    mirror_average: bool

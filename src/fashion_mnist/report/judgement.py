@@ -9,7 +9,6 @@ from fashion_mnist.comparison.tables import number, table
 
 HIGHER_IS_BETTER = {
     "accuracy": True,
-    "accuracy_test_time_flip": True,
     "top2_accuracy": True,
     "macro_f1": True,
     "worst_recall": True,
