@@ -96,21 +96,26 @@ OF_THE_IMAGE_ALONE = [
         (1, 2),
     ),
 ]
-ALONE = {"model.mirror_average": False}
+ALONE = {"model.mirror_average": False, "train.whitening": False}
+DRAWN = {"train.whitening": False, **HALF}
 PREACTIVATED = {"model.name": "resnet, pre-activation", "model.width": 0.75, "train.epochs": 8}
-CROP, ERASING = {"train.augment.crop_padding": 2}, {"train.augment.erasing": 0.25}
 TRIALS = [
     *(replace(trial, changes={**ALONE, **trial.changes}) for trial in OF_THE_IMAGE_ALONE),
+    Trial("quick", DRAWN, FOUR),
+    Trial("quick", {**DRAWN, "train.fixed_whitening": 0.02}, FOUR),
+    Trial("quick", {**DRAWN, "train.fixed_whitening": 0.1}, FOUR),
+    Trial("quick", {**DRAWN, "train.label_smoothing": 0.1}, FOUR),
     Trial("quick", HALF, FOUR),
-    Trial("quick", {**HALF, "train.whitening": 0.02}, FOUR),
-    Trial("quick", {**HALF, "train.label_smoothing": 0.1}, FOUR),
+    Trial("balanced", HALF),
+    Trial("balanced", DRAWN),
+    Trial("half", {}, (1, 2)),
+    Trial("half", {"train.whitening": False}, (1, 2)),
+    Trial("quick", {**HALF, "train.weight_decay": 0.2}, FOUR),
     Trial("quick", {**HALF, "train.momentum": 0.95}, FOUR),
     Trial("quick", {**HALF, "train.ema": 0.99}, FOUR),
-    Trial("quick", {**HALF, **CROP}, FOUR),
-    Trial("quick", {**HALF, **ERASING}, FOUR),
-    Trial("quick", {**HALF, "train.pruning": 0.65, "train.epochs": 9}, FOUR),
+    Trial("quick", {**HALF, "train.augment.crop_padding": 1}, FOUR),
+    Trial("quick", {**HALF, "train.augment.erasing": 0.25}, FOUR),
     Trial("quick", {**HALF, "train.teacher": "half"}, FOUR),
-    Trial("balanced", HALF),
     Trial("balanced", {**HALF, "model.name": "resnet", "model.width": 0.75, "train.epochs": 8}),
     Trial("balanced", {**HALF, **PREACTIVATED}),
 ]

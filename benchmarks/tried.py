@@ -109,7 +109,7 @@ def speed_up_vectors(trainer: Trainer, factor: float) -> None:
     trainer.step.update = faster
 
 
-def whiten(trainer: Trainer, share: float) -> None:
+def whiten_for_good(trainer: Trainer, share: float) -> None:
     """Let half of the first layer's filters take their patches' principal components apart.
 
     And the others the same with the opposite sign, as the rectifier needs them (Page, 2019). A
@@ -160,6 +160,6 @@ def distil(trainer: Trainer, teacher: nn.Module) -> None:
 
 TRAININGS: dict[str, Callable[[Trainer, float], None]] = {
     "bias_rate": speed_up_vectors,
-    "whitening": whiten,
+    "fixed_whitening": whiten_for_good,
 }
 """Changes of a training by what would be their parameter, with its value."""

@@ -35,6 +35,7 @@ ALL_ON = {
     "train.label_smoothing": 0.1,
     "train.ema": 0.9,
     "train.pruning": 0.3,
+    "train.whitening": True,
     "train.augment.flip": True,
     "train.augment.flip_alternating": False,
     "train.augment.crop_padding": 2,

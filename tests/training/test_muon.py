@@ -21,6 +21,19 @@ def test_singular_values_come_close_to_one(shape):
     assert 0.6 < values.min() <= values.max() < 1.25
 
 
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (20, 20)])
+def test_is_what_five_iterations_on_the_whole_matrix_give(shape):
+    """Also where the matrix is nearly singular: then rounding must not grow from step to step."""
+    u, _, v = torch.linalg.svd(drawn(*shape).double(), full_matrices=False)
+    values = torch.logspace(0, -9, min(shape), dtype=torch.float64)
+    found = matrix = u * values @ v
+    found = found / found.norm()
+    for _ in range(5):
+        square = found @ found.T
+        found = 3.4445 * found - 4.775 * square @ found + 2.0315 * square @ square @ found
+    torch.testing.assert_close(orthogonal(matrix.float()).double(), found, atol=1e-3, rtol=0)
+
+
 def test_directions_are_kept():
     """U and V of the singular value decomposition are the matrix's own."""
     matrix = drawn(8, 20)

@@ -35,6 +35,7 @@ class Train(Section):
     label_smoothing: float = Field(ge=0, lt=1)
     ema: float = Field(ge=0, lt=1)
     pruning: float = Field(ge=0, lt=1)
+    whitening: bool
     augment: Augment
     device: Device
     threads: int = Field(ge=1, le=256)

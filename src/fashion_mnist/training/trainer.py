@@ -20,6 +20,7 @@ from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.ranks import Group
 from fashion_mnist.training.step import Step, cuda_graph
+from fashion_mnist.training.whitening import whiten
 
 COLUMNS = (
     "epoch",
@@ -67,6 +68,8 @@ class Trainer:
     ) -> None:
         self.settings = settings
         self.group = group or Group()
+        if settings.whitening:
+            whiten(network, torch.from_numpy(training.images))
         self.network = network.to(device)
         self.averaged = AveragedModel(self.network, use_buffers=True) if settings.ema else None
         self.optimizer = make_optimizer(self.network, settings)
