@@ -77,6 +77,17 @@ def test_other_images_are_not_called_fashion_mnist(made, repository):
     assert head["datasets"] == [head["model-index"][0]["results"][0]["dataset"]["type"]]
 
 
+@pytest.mark.parametrize("averages", [False, True])
+def test_who_uses_the_weights_is_told_of_the_mirror_image(repository, monkeypatch, averages):
+    recorded = record.read(repository.path)
+    recorded.parameters["model"]["mirror_average"] = averages
+    monkeypatch.setattr(record, "read", lambda root: recorded)
+    body = " ".join(card.markdown(repository.path).split())
+    told = "Its answer is the mean over the picture and its mirror image. ## Data"
+    assert (told in body) == averages
+    assert ("fills the picture. ## Data" in body) != averages
+
+
 def test_every_figure_is_the_runs(made, checkout):
     """Metrics, parameters, classes and the digest of the weights."""
     _, body = made

@@ -48,7 +48,7 @@ about people, goods or money should hang on it.
 `fashion-mnist predict PICTURE` takes any picture of one object before a plain background; \
 `docs/deployment.md` says how it becomes the network's input. The network itself takes float32 \
 N×1×28×28, each pixel divided by 255, less {mean}, divided by {std}; the object is bright on \
-black, and its longest side fills the picture.
+black, and its longest side fills the picture.{mirrored}
 
 ## Data
 
@@ -99,6 +99,9 @@ $ make repro
 """
 
 
+MIRRORED = " Its answer is the mean over the picture and its mirror image."
+
+
 def markdown(root: Path) -> str:
     """The model card of the workspace.
 
@@ -134,6 +137,7 @@ def markdown(root: Path) -> str:
         high=_percent(evaluation["accuracy_high"]),
         mean=prepare["mean"] if fixed else "the mean of the training pixels",
         std=prepare["std"] if fixed else "their standard deviation (both stand in the file)",
+        mirrored=MIRRORED if made.parameters["model"].get("mirror_average") else "",
         data=_data(made),
         validation=f"{prepare['validation_size']:,}",
         digests=table(
