@@ -58,7 +58,7 @@ def trials_table(trials: pd.DataFrame) -> str:
     rows = [
         [
             recipe,
-            trial,
+            trial.replace("precision=bfloat16, arithmetic=native", "bfloat16"),
             f"{group.iloc[0]['parameters']:,.0f}",
             f"{group.iloc[0]['multiply_adds'] / 1e6:.2f} M",
             str(group.iloc[0]["epochs"]),
@@ -114,7 +114,9 @@ def text(runs: pd.DataFrame) -> str:
         trials_table(pd.read_csv(HERE / "trials.csv")),
         "`benchmarks/trials.py`: hold-outs of 5,000 training images, a seed each, one thread, by "
         "validation alone. Seconds are the processor's, of the training without its "
-        "start; all of them on one machine, two at a time.",
+        "start; two at a time, on machines of one kind. bfloat16 stands for native arithmetic too. "
+        "Names that are no parameters are those of `benchmarks/tried.py`; a teacher is the network "
+        "of that recipe, trained on the same images before, in seconds that are not counted.",
         "## As the data grow",
         scale_table(pd.read_csv(HERE / "scale.csv")),
         "`make scale`: one epoch of the committed recipe, and all of its images as test images. "

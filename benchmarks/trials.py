@@ -116,6 +116,12 @@ TRIALS = [
     Trial("quick", {**HALF, "train.augment.crop_padding": 1}, FOUR),
     Trial("quick", {**HALF, "train.augment.erasing": 0.25}, FOUR),
     Trial("quick", {**HALF, "train.teacher": "half"}, FOUR),
+    Trial("balanced", {**HALF, "train.augment.crop_padding": 1}, (1, 2)),
+    Trial(
+        "balanced",
+        {**HALF, "train.augment.crop_padding": 1, "train.augment.erasing": 0.25},
+        (1, 2),
+    ),
     Trial("balanced", {**HALF, "model.name": "resnet", "model.width": 0.75, "train.epochs": 8}),
     Trial("balanced", {**HALF, **PREACTIVATED}),
 ]
