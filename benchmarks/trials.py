@@ -102,10 +102,9 @@ PREACTIVATED = {"model.name": "resnet, pre-activation", "model.width": 0.75, "tr
 TRIALS = [
     *(replace(trial, changes={**ALONE, **trial.changes}) for trial in OF_THE_IMAGE_ALONE),
     Trial("quick", DRAWN, FOUR),
-    Trial("quick", {**DRAWN, "train.fixed_whitening": 0.02}, FOUR),
-    Trial("quick", {**DRAWN, "train.fixed_whitening": 0.1}, FOUR),
     Trial("quick", {**DRAWN, "train.label_smoothing": 0.1}, FOUR),
     Trial("quick", HALF, FOUR),
+    Trial("quick", {**HALF, "train.fixed_first": 1.0}, FOUR),
     Trial("balanced", HALF),
     Trial("balanced", DRAWN),
     Trial("half", {}, (1, 2)),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import kl_div, log_softmax, relu, unfold
+from torch.nn.functional import kl_div, log_softmax, relu
 
 from fashion_mnist.model import networks
 from fashion_mnist.model.inference import predict_logits
@@ -109,28 +109,19 @@ def speed_up_vectors(trainer: Trainer, factor: float) -> None:
     trainer.step.update = faster
 
 
-def whiten_for_good(trainer: Trainer, share: float) -> None:
-    """Let half of the first layer's filters take their patches' principal components apart.
+def keep_first(trainer: Trainer, share: float) -> None:
+    """After each step draw the first layer back to where it started, by `share` of the way.
 
-    And the others the same with the opposite sign, as the rectifier needs them (Page, 2019). A
-    component's filter divides by its standard deviation, to which `share` of the largest is added.
-    The filters stay as they are.
+    At 1 it stays there, as in the papers on whitening (Page, 2019; Jordan, 2024).
     """
-    first = next(m for m in trainer.network.modules() if isinstance(m, nn.Conv2d))
-    patches = unfold(trainer.batches.images[:5000], 3).transpose(1, 2).flatten(0, 1)
-    values, vectors = torch.linalg.eigh(patches.T.cov())
-    deviations = values.flip(0).clamp(min=0).sqrt()
-    filters = (vectors.flip(1) / (deviations + share * deviations[0])).T
-    half = filters[: first.out_channels // 2]
-    fixed = torch.cat([half, -half]).reshape(-1, 1, 3, 3)
-    update, weight = trainer.step.update, first.weight
+    update, weight = trainer.step.update, next(trainer.network.parameters()).data
+    first = weight.clone()
 
-    def update_others() -> None:
+    def others() -> None:
         update()
-        weight.data[: len(fixed)] = fixed
+        weight.lerp_(first, share)
 
-    weight.data[: len(fixed)] = fixed
-    trainer.step.update = update_others
+    trainer.step.update = others
 
 
 def distil(trainer: Trainer, teacher: nn.Module) -> None:
@@ -160,6 +151,6 @@ def distil(trainer: Trainer, teacher: nn.Module) -> None:
 
 TRAININGS: dict[str, Callable[[Trainer, float], None]] = {
     "bias_rate": speed_up_vectors,
-    "fixed_whitening": whiten_for_good,
+    "fixed_first": keep_first,
 }
 """Changes of a training by what would be their parameter, with its value."""
