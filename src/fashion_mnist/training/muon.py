@@ -80,9 +80,10 @@ def orthogonal(matrix: Tensor) -> Tensor:
     wide = wide / wide.norm().clamp(min=1e-20)
     square = wide @ wide.T
     unit = torch.eye(len(square), device=matrix.device)
-    factor = unit
-    for _ in range(STEPS):
+    factor = step = torch.addmm(a * unit + b * square, square, square, alpha=c)
+    for _ in range(STEPS - 1):
+        square = step @ square @ step
         step = torch.addmm(a * unit + b * square, square, square, alpha=c)
-        factor, square = step @ factor, step @ square @ step
+        factor = step @ factor
     found: Tensor = factor @ wide
     return found.T if tall else found
