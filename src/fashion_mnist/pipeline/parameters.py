@@ -1,7 +1,8 @@
 """Reading params.yaml as DVC reads it, and refusing what no stage could mean.
 
-DVC and the code share one reader, ruamel.yaml's safe loader (YAML 1.2): `1e-3` is a number, `no` is
-text, a repeated key is an error. What dvc.lock records is therefore what the code has seen.
+DVC and the code read with ruamel.yaml's safe loader (YAML 1.2): `1e-3` is a number, `no` is text, a
+repeated key is an error. What dvc.lock records is therefore what the code has seen. DVC's is the
+fast one in C; the code's is the one that says best what is wrong.
 """
 
 from datetime import date
@@ -63,7 +64,7 @@ def read(path: Path) -> dict[str, Any]:
         UserError: the file is missing, no YAML, or no mapping.
     """
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file in {Path.cwd()}") from None
     except UnicodeDecodeError as error:
