@@ -27,6 +27,8 @@ hypothesis.settings.load_profile("tests")
 
 # Portable arithmetic has to be chosen before the process's first operation.
 arithmetic.use("portable", torch.device("cpu"))
+# Nor may a fork train where the first backward pass came after an export to ONNX.
+torch.zeros((), requires_grad=True).backward()
 for name in (
     *("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"),
     *("MPLBACKEND", "MATPLOTLIBRC", "MPLCONFIGDIR"),

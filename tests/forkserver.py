@@ -22,11 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 HEAVY = (
-    *("torch", "torch.optim.swa_utils", "torch.distributed", "numpy", "pydantic", "ruamel.yaml"),
-    *("safetensors.torch", "psutil", "tqdm", "PIL.Image", "matplotlib.figure"),
-    *("matplotlib.backends.backend_agg", "dvc.cli.parser", "dvc.repo.index", "dvc.repo.plots"),
-    *("dvc.repo.reproduce", "dvc.rwlock", "dvc.stage.run", "dvc.stage.cache", "scmrepo.git"),
-    *("dvc.utils.strictyaml", "dvc.repo.experiments.executor.local", "pandas", "scipy.stats"),
+    *("torch", "torch.optim.swa_utils", "torch.distributed", "numpy", "pydantic.main"),
+    *("ruamel.yaml", "safetensors.torch", "psutil", "tqdm", "PIL.ImageDraw"),
+    *("PIL.JpegImagePlugin", "matplotlib.figure", "matplotlib.backends.backend_agg", "pandas"),
+    *("scipy.stats", "networkx", "dulwich.porcelain", "hydra._internal.config_loader_impl"),
+    *("scmrepo.git.backend.pygit2.filter", "dvc.cli.parser", "dvc.repo.index", "dvc.repo.plots"),
+    *("dvc.repo.reproduce", "dvc.rwlock", "dvc.stage.run", "dvc.stage.cache"),
+    *("dvc.utils.strictyaml", "dvc.repo.experiments.queue.celery"),
 )
 COMMAND = """#!/bin/sh
 exec "{python}" -IS "{folder}/client.py" {name} "$@"
