@@ -332,6 +332,7 @@ def test_a_nested_section_of_another_shape_is_refused_by_its_full_key(tmp_path, 
         ("train: *nowhere\n", ["line 1", "nowhere"]),
         ("train: !!python/object/apply:os.system [x]\n", ["line 1"]),
         ("a: 1\n---\nb: 2\n", ["line 2"]),
+        ("# YAML\n%YAML 1.1\n---\na: on\n", ["line 2", "%YAML 1.1", "not allowed"]),
         ("train: '\n", ["line"]),
         (
             "train:\n  1: 2\n  null: 3\n",
