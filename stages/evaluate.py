@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fashion_mnist.evaluation import corruptions, figures, metrics
+from fashion_mnist.evaluation import corruptions, figures, metrics, tables
 from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.model import checkpoints, devices
 from fashion_mnist.model.inference import predict_logits
@@ -38,10 +38,10 @@ def main() -> None:
         {
             Path("metrics/evaluate.json"): files.json_bytes(report),
             Path("plots/predictions.csv"): files.csv_bytes(
-                metrics.PREDICTION_COLUMNS, metrics.prediction_rows(made, names)
+                tables.PREDICTION_COLUMNS, tables.prediction_rows(made, names)
             ),
             Path("plots/per_class.csv"): files.csv_bytes(
-                metrics.CLASS_COLUMNS, metrics.class_rows(made, names)
+                tables.CLASS_COLUMNS, tables.class_rows(made, names)
             ),
             Path("plots/reliability.csv"): files.csv_bytes(
                 metrics.RELIABILITY_COLUMNS,
@@ -51,7 +51,7 @@ def main() -> None:
                 corruptions.COLUMNS, corruptions.rows(metrics.accuracy(made), robust)
             ),
             Path("plots/near_seen.csv"): files.csv_bytes(
-                metrics.NEAR_COLUMNS, metrics.near_rows(made, test.nearest, names)
+                tables.NEAR_COLUMNS, tables.near_rows(made, test.nearest, names)
             ),
             Path("plots/misclassified.png"): figures.misclassified_png(
                 test, made.predicted, made.confidence

@@ -1,11 +1,10 @@
-"""Metrics and tables of a split from its logits.
+"""Metrics of a split from its logits.
 
 In NumPy alone: importing scikit-learn and scipy.stats would take longer than an evaluation. The
 tests compare each figure with theirs.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,8 +118,6 @@ NEAR_SEEN = 10
 """Grey levels of 255: a test image is nearly seen in training where the root mean square of its
 pixels' differences to a training image's is at most this."""
 
-NEAR_COLUMNS = ("index", "actual", "predicted", "distance", "training_index", "training_label")
-
 
 def without_near_seen(made: Predictions, nearest: Nearest | None) -> dict[str, Value]:
     """How many images training has nearly seen, and the accuracy without them, if any are left.
@@ -134,61 +131,6 @@ def without_near_seen(made: Predictions, nearest: Nearest | None) -> dict[str, V
     if not near.all():
         figures["accuracy_without_near_seen"] = float(made.correct[~near].mean())
     return figures
-
-
-def near_rows(
-    made: Predictions, nearest: Nearest | None, names: Sequence[str]
-) -> list[list[Value]]:
-    """A row of `NEAR_COLUMNS` for each image that training has nearly seen, nearest first.
-
-    Where there are fewer than twenty, those next to them follow. The training image is named by
-    its position in the IDX file.
-    """
-    if nearest is None:
-        return []
-    order = np.argsort(nearest.distances, kind="stable")
-    seen = int((nearest.distances <= NEAR_SEEN).sum())
-    return [
-        [
-            int(at),
-            names[made.labels[at]],
-            names[made.predicted[at]],
-            float(nearest.distances[at]),
-            int(nearest.index[at]),
-            names[nearest.labels[at]],
-        ]
-        for at in order[: max(seen, 20)]
-    ]
-
-
-def describe(figures: dict[str, Value]) -> str:
-    """The accuracy with its interval as a line for the console."""
-    low, high = figures["accuracy_low"], figures["accuracy_high"]
-    return f"test accuracy {figures['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}"
-
-
-PREDICTION_COLUMNS = ("index", "actual", "predicted", "confidence")
-
-
-def prediction_rows(made: Predictions, names: Sequence[str]) -> list[list[Value]]:
-    """A row of `PREDICTION_COLUMNS` for each sample, in order; `names` are those of the classes."""
-    return [
-        [index, names[label], names[predicted], float(confidence)]
-        for index, (label, predicted, confidence) in enumerate(
-            zip(made.labels, made.predicted, made.confidence, strict=True)
-        )
-    ]
-
-
-CLASS_COLUMNS = ("class", "precision", "recall", "f1", "support")
-
-
-def class_rows(made: Predictions, names: Sequence[str]) -> list[list[Value]]:
-    """A row of `CLASS_COLUMNS` for each class, by its name (see `class_figures`)."""
-    return [
-        [name, float(precision), float(recall), float(f1), int(support)]
-        for name, precision, recall, f1, support in zip(names, *class_figures(made), strict=True)
-    ]
 
 
 RELIABILITY_COLUMNS = ("confidence", "accuracy", "count")
@@ -213,3 +155,9 @@ def calibration_error(made: Predictions, bins: int) -> float:
     """Mean gap between confidence and accuracy over the bins, weighted by their counts."""
     rows = reliability_rows(made, bins)
     return sum(abs(c - a) * n for c, a, n in rows) / len(made.labels)
+
+
+def describe(figures: dict[str, Value]) -> str:
+    """The accuracy with its interval as a line for the console."""
+    low, high = figures["accuracy_low"], figures["accuracy_high"]
+    return f"test accuracy {figures['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}"
