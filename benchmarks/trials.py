@@ -108,6 +108,8 @@ TRIALS = [
     Trial("balanced", HALF),
     Trial("balanced", DRAWN),
     Trial("half", {}, (1, 2)),
+    Trial("half", {"train.pruning": 0.7, "train.epochs": 15}, (1, 2)),
+    Trial("half", {"train.label_smoothing": 0.1}, (1, 2)),
     Trial("half", {"train.whitening": False}, (1, 2)),
     Trial("quick", {**HALF, "train.weight_decay": 0.2}, FOUR),
     Trial("quick", {**HALF, "train.momentum": 0.95}, FOUR),
@@ -122,7 +124,11 @@ TRIALS = [
         (1, 2),
     ),
     Trial("balanced", {**HALF, "model.name": "resnet", "model.width": 0.75, "train.epochs": 8}),
-    Trial("balanced", {**HALF, **PREACTIVATED}),
+    Trial("balanced", {**HALF, "train.pruning": 0.7, "train.epochs": 12}, (1, 2)),
+    Trial("balanced", {**HALF, "train.warmup": 0.1}, (1, 2)),
+    Trial("balanced", {**HALF, "train.label_smoothing": 0.1}, (1, 2)),
+    Trial("balanced", {**HALF, "train.momentum": 0.95}, (1, 2)),
+    Trial("balanced", {**HALF, **PREACTIVATED}, (1, 2)),
 ]
 
 
