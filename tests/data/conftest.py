@@ -85,4 +85,4 @@ def alone(monkeypatch, tmp_path, closed):
     (tmp_path / "bin").mkdir()
     monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "no datasets")
     monkeypatch.setattr(FashionMNIST, "mirrors", [closed])
-    monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(sources, "SILENCE_SECONDS", 1.0)  # a busy machine may keep us waiting

@@ -141,12 +141,11 @@ def test_a_bad_mirror_is_one_reason(monkeypatch, server, way, words):
 
 def test_a_silent_and_a_slow_mirror_take_bounded_time(monkeypatch, server, silent):
     """a06: torchvision's own download would wait for ever."""
-    monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.1)
     monkeypatch.setattr(sources, "MIRROR_SECONDS", 0.2)
     mirrors(monkeypatch, silent, f"{server}/slow/")
     start = time.monotonic()
     fails(sources.download, "timed out", "not complete after 0.2 s")
-    assert time.monotonic() - start < 5  # seconds; 0.3 are needed
+    assert time.monotonic() - start < 5  # seconds; 1.2 are needed
 
 
 def test_the_next_mirror_is_tried(monkeypatch, server, silent, closed, content):
@@ -256,7 +255,13 @@ def test_when_all_fail_each_reason_is_told_once_and_the_three_ways(
     with pytest.raises(UserError) as caught:
         sources.fetch(digests, lines.append)
     told = "\n".join([*lines, str(caught.value)])
-    reasons = ["FASHION_MNIST_DIR=", "403", "refused", "timed out", "no apt-get on this machine"]
+    reasons = [
+        "FASHION_MNIST_DIR=",
+        "HTTP Error 403",
+        "refused",
+        "timed out",
+        "no apt-get on this machine",
+    ]
     ways = ["name it in FASHION_MNIST_DIR", "apt-get install", "into data/raw"]
     for words in reasons + ways:
         assert told.count(words) == 1
