@@ -37,6 +37,6 @@ def test_each_row_is_written_once(tmp_path, monkeypatch):
 
 def test_a_missing_tensorboard_is_said_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UserError, match="pip install tensorboard"):
+    with pytest.raises(UserError, match=r"pip install -r requirements/tensorboard\.txt"):
         Board(tmp_path)
     assert not any(tmp_path.iterdir())

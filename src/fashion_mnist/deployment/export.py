@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fashion_mnist.deployment import record
 from fashion_mnist.deployment.models import CLASSES, INPUT, OUTPUT
 from fashion_mnist.model import checkpoints
-from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.errors import UserError, extra
 
 RESULTS = ("accuracy", "accuracy_low", "accuracy_high")
 """Of the test split, with the bounds of the 95 % interval: what goes into the metadata."""
@@ -49,13 +49,9 @@ def to_onnx(path: Path, root: Path | None) -> bytes:
     Raises:
         UserError: the checkpoint cannot be read, or the packages are not installed.
     """
-    try:
+    with extra("export", "an export"):
         import onnx
         import onnxscript  # noqa: F401  what torch's exporter stands on
-    except ImportError:
-        raise UserError(
-            "the export needs onnx and onnxscript: pip install -e '.[export]'"
-        ) from None
 
     checkpoint = checkpoints.read(path)
     with _quiet():

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.errors import UserError, extra
 
 CHECKPOINT = "checkpoints/best.safetensors"
 INPUT = "images"
@@ -92,12 +92,8 @@ def _checkpoint(path: Path) -> Model:
 
 
 def _onnx(path: Path) -> Model:
-    try:
+    with extra("export", "an ONNX file"):
         import onnxruntime
-    except ImportError:
-        raise UserError(
-            "ONNX files need onnxruntime: pip install -e '.[export]', or pip install onnxruntime"
-        ) from None
 
     try:
         content = path.read_bytes()

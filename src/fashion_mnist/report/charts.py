@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.errors import extra
 
 SCALE = 1.5
 """Pixels for each of Vega's, so that small text stays legible."""
@@ -15,11 +15,7 @@ def png(specification: dict[str, Any]) -> bytes:
     Raises:
         UserError: vl-convert-python is not installed.
     """
-    try:
+    with extra("report", "a report with charts"):
         import vl_convert
-    except ImportError:
-        raise UserError(
-            "charts need the package vl-convert-python: pip install -e '.[report]'"
-        ) from None
     config = {"background": "white", **specification.get("config", {})}
     return vl_convert.vegalite_to_png(json.dumps({**specification, "config": config}), scale=SCALE)

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.errors import UserError, extra
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -39,13 +39,9 @@ def search(arguments: argparse.Namespace) -> None:
     from fashion_mnist.comparison import revisions
     from fashion_mnist.pipeline.parameters import load
 
-    try:
+    with extra("search", "a search"):
         from fashion_mnist.search import storage, study, trials
         from fashion_mnist.search.space import read_space
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f'a search needs {error.name}: pip install -c constraints.txt -e ".[search]"'
-        ) from None
     path, root = arguments.space.resolve(), revisions.find_root()
     name = arguments.study or path.stem
     where = arguments.storage or str(root / storage.FOLDER / f"{name}.journal")

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.errors import extra
 from fashion_mnist.training.trainer import Row
 
 FOLDER = "tensorboard"
@@ -20,13 +20,8 @@ class Board:
     """
 
     def __init__(self, root: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # optional, and slow to import
-        except ImportError:
-            raise UserError(
-                "train.tensorboard is true, but tensorboard is not installed: "
-                "`pip install tensorboard`, or set it to false"
-            ) from None
+        with extra("tensorboard", "train.tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter  # slow to import
         folder = root / FOLDER / os.environ.get("DVC_EXP_NAME", "workspace")
         shutil.rmtree(folder, ignore_errors=True)
         self.writer = SummaryWriter(folder)
