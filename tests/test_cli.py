@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 
 import console
 import results_repository
+import yaml
 from results_repository import PROJECT
+
+from fashion_mnist import __version__
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
@@ -32,8 +34,10 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 
 def test_the_version_is_that_of_the_project(monkeypatch, capsys):
     assert console.run(monkeypatch, "--version") == 0
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert capsys.readouterr().out == f"fashion-mnist {project['version']}\n"
+    assert capsys.readouterr().out == f"fashion-mnist {__version__}\n"
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert f"\n## {__version__}\n" in (PROJECT / "CHANGELOG.md").read_text()
 
 
 def test_the_help_of_each_command_says_what_it_prints(monkeypatch, capsys):

@@ -1,1 +1,3 @@
 """What the stages of the Fashion-MNIST pipeline are made of."""
+
+__version__ = "1.0.0"

@@ -3,8 +3,8 @@
 import argparse
 import os
 import sys
-from importlib.metadata import version
 
+from fashion_mnist import __version__
 from fashion_mnist.comparison import commands as comparison
 from fashion_mnist.deployment import commands as deployment
 from fashion_mnist.pipeline import stage
@@ -17,8 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="fashion-mnist", description="What people do with the pipeline beside running it."
     )
-    installed = version("fashion-mnist")
-    parser.add_argument("--version", action="version", version=f"fashion-mnist {installed}")
+    parser.add_argument("--version", action="version", version=f"fashion-mnist {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for room in (comparison, search, report, deployment):
         room.add_to(commands)
