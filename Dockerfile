@@ -9,6 +9,7 @@ RUN apt-get update \
 FROM base
 WORKDIR /fashion-mnist
 COPY . .
-RUN make install CPU=1
+# No cache that would make the image twice as large; compiled here, as a container starts afresh.
+RUN PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 make install CPU=1
 ENV PATH="/fashion-mnist/.venv/bin:$PATH"
 CMD ["bash"]

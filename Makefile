@@ -1,9 +1,12 @@
 # `make help` lists the targets. Each sets up .venv first, where that is not up to date.
 
 PYTHON ?= python3
-# A PyTorch without CUDA, which saves gigabytes: make install CPU=1
-CPU ?=
-PIP_INSTALL_ARGS ?= $(if $(CPU),--extra-index-url https://download.pytorch.org/whl/cpu)
+# Of the command line alone: some systems set a variable CPU in every environment.
+asked = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+# A PyTorch without CUDA, which saves gigabytes: make install CPU=1. That .venv stays without.
+CPU_FLAG := $(if $(filter-out 0,$(call asked,CPU)),--cpu)
+# More of requirements/, as fashion-mnist names it: make install EXTRAS="export search"
+EXTRAS_ASKED := $(call asked,EXTRAS)
 
 # Of `make variants`: which of recipes/, on how many CPU threads each, how many at a time.
 VARIANTS ?= quick balanced best
@@ -23,19 +26,24 @@ record = python benchmarks/$(1).py > benchmarks/.$(1).tmp && \
   mv benchmarks/.$(1).tmp benchmarks/$(1).txt && cat benchmarks/$(1).txt
 
 .PHONY: help install repro pull results verified test test-slow kills bench accuracy variants table \
-  overheads scale pictures golden processors price docs lint format
+  overheads scale pictures golden processors price docs lint format lock always
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' Makefile
 
-install: .venv/installed ## make .venv with the tested versions of everything; CPU=1: no CUDA
+install: .venv/run.installed $(EXTRAS_ASKED:%=.venv/%.installed) ## make .venv with what running needs; CPU=1: no CUDA
 
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --upgrade-strategy only-if-needed $(PIP_INSTALL_ARGS) -c constraints.txt -e '.[dev,report,export,search,tensorboard]'
+# Each set of packages when its target first needs it. `run` comes first, for it is in every target.
+.venv/%.installed: requirements/%.txt scripts/install.py
+	$(PYTHON) scripts/install.py $(CPU_FLAG) $*
 	@touch $@
+
+.venv/run.installed: pyproject.toml requirements/torch.txt requirements/torch-cpu.txt $(CPU_FLAG:--cpu=always)
+
+lock: install ## lock what pyproject.toml wants by version and SHA-256; UPGRADE=1: the newest of all
+	$(VENV) python scripts/lock.py $(if $(call asked,UPGRADE),--upgrade)
 
 repro: install ## from the data set's files to a tested network: run the stages that have changed
 	$(VENV) dvc repro
@@ -62,13 +70,13 @@ verified: install ## write to verified.txt whether the committed results can be 
 	  cat verified.txt; case $$status in 3) ;; *) exit $$status ;; esac
 
 # Two workers, each taking from the other what is left
-test: install ## run the test suite, but for what is marked slow
+test: install .venv/test.installed ## run the test suite, but for what is marked slow
 	$(VENV) pytest -n 2 --dist worksteal --durations 10
 
-test-slow: install ## run what is marked slow: the full count of kills, and the whole of the fuzzing
+test-slow: install .venv/test.installed ## run what is marked slow: the full count of kills, and the whole of the fuzzing
 	$(VENV) pytest -m slow
 
-kills: install ## kill 36 runs at random moments and compare what the next run makes of each
+kills: install .venv/test.installed ## kill 36 runs at random moments and compare what the next run makes of each
 	$(VENV) python tests/kills.py 36
 
 bench: install ## time the training loop beside the original one; nothing else should run
@@ -103,10 +111,10 @@ pictures: install ## draw the pictures of the README from the results and the re
 	cd dvc_plots/pictures && cp loss.png per_class.png predictions.png ../../docs/pictures
 	$(VENV) python benchmarks/pictures.py
 
-golden: install ## record what every processor is to give: tests/golden.json
+golden: install .venv/test.installed ## record what every processor is to give: tests/golden.json
 	$(VENV) PYTHONPATH=src:tests python -m golden > .golden.tmp && mv .golden.tmp tests/golden.json
 
-processors: install ## emulate other processors and compare their bytes with tests/golden.json; an hour
+processors: install .venv/test.installed ## emulate other processors and compare their bytes with tests/golden.json; an hour
 	$(VENV) python benchmarks/processors.py
 
 price: install ## time native arithmetic beside portable, pair by pair; nothing else should run
@@ -116,11 +124,11 @@ price: install ## time native arithmetic beside portable, pair by pair; nothing 
 docs: install ## write docs/parameters.md from the schemas and params.yaml
 	$(VENV) python docs/parameters.py
 
-lint: install ## check style, formatting and types
+lint: install .venv/lint.installed ## check style, formatting and types
 	$(VENV) ruff check .
 	$(VENV) ruff format --check .
 	$(VENV) mypy
 
-format: install ## mend style and formatting
+format: install .venv/lint.installed ## mend style and formatting
 	$(VENV) ruff check --fix .
 	$(VENV) ruff format .

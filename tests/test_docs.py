@@ -47,18 +47,9 @@ def test_links_and_make_targets_exist(page):
     assert {one or other for one, other in named} <= targets
 
 
-def test_the_index_of_the_cpu_build_is_named_in_the_makefile_alone():
-    """CI, the container and the README say CPU=1."""
-    others = [*PROJECT.glob(".github/workflows/*.yml"), PROJECT / ".gitlab-ci.yml"]
-    others += [PROJECT / "Dockerfile", *PAGES]
-    url = "download.pytorch.org"
-    assert MAKEFILE.count(url) == 1
-    assert [path.name for path in others if url in path.read_text(encoding="utf-8")] == []
-
-
 def test_the_containers_install_for_the_cpu():
     container = json.loads((PROJECT / ".devcontainer/devcontainer.json").read_text())
     dockerfile = (PROJECT / "Dockerfile").read_text()
     assert container["postCreateCommand"].endswith("make install CPU=1")
-    assert "RUN make install CPU=1" in dockerfile
+    assert re.search(r"^RUN .*make install CPU=1$", dockerfile, re.MULTILINE)
     assert f" AS {container['build']['target']}\n" in dockerfile

@@ -20,6 +20,7 @@ test "$1" != pull || exit "$PULL"
 """
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 NOT_FOUND = 127
+SETS = ("run", "test", "lint")
 
 
 @pytest.fixture
@@ -30,10 +31,12 @@ def folder(tmp_path):
     for tool in (*TOOLS, "python"):
         (binaries / tool).write_text(STUB)
         (binaries / tool).chmod(0o755)
-    for name in ("pyproject.toml", "constraints.txt", "Makefile"):
+    for name in ("pyproject.toml", "Makefile"):
         shutil.copy(PROJECT / name, tmp_path)
-    shutil.copytree(PROJECT / "recipes", tmp_path / "recipes")
-    (tmp_path / ".venv/installed").touch()
+    for name in ("recipes", "requirements", "scripts"):
+        shutil.copytree(PROJECT / name, tmp_path / name)
+    for name in SETS:
+        (tmp_path / f".venv/{name}.installed").touch()
     (tmp_path / "benchmarks").mkdir()
     return tmp_path
 
@@ -64,6 +67,38 @@ def test_a_recipe_finds_the_environment_without_an_exported_path(folder, target)
         status, calls = run(folder, "sh", "-c", line)
         assert status not in (NOT_FOUND, 70), line
         assert calls
+
+
+@pytest.mark.parametrize(
+    ("words", "installed"),
+    [
+        ("repro", ["run"]),
+        ("test", ["run", "test"]),
+        ("lint", ["run", "lint"]),
+        ("install EXTRAS=search", ["run", "search"]),
+        ("repro CPU=1", ["--cpu run"]),
+        ("repro CPU=0", ["run"]),
+    ],
+)
+def test_a_target_installs_what_it_needs(folder, words, installed):
+    """And no variable of the environment changes that: some systems set CPU to x86_64."""
+    for name in SETS:
+        (folder / f".venv/{name}.installed").unlink()
+    printed = subprocess.run(
+        ["make", "--dry-run", *words.split()],
+        cwd=folder,
+        env={"PATH": os.defpath, "CPU": "x86_64", "EXTRAS": "export", "UPGRADE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.findall(r"^python3 scripts/install.py +(.*)$", printed.stdout, re.M) == installed
+
+
+def test_pytorch_without_cuda_is_taken_also_where_all_is_installed(folder):
+    command = ["make", "--dry-run", "install", "CPU=1"]
+    printed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert "install.py --cpu run" in printed.stdout
 
 
 @pytest.mark.parametrize(

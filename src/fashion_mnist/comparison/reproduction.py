@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -108,9 +109,9 @@ def _reason(parameters: dict[str, str]) -> str:
 
 
 def _tested_torch() -> str | None:
-    path = Path(__file__).parents[3] / "constraints.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.partition("==")[2] for line in lines if line.startswith("torch==")), None)
+    path = Path(__file__).parents[3] / "requirements/torch.txt"
+    locked = re.search(r"^torch==(\S+)", path.read_text(), re.MULTILINE) if path.exists() else None
+    return locked[1] if locked else None
 
 
 def rebuild(revision: Revision, minutes: float) -> Rebuilt:
