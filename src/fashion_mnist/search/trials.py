@@ -18,7 +18,7 @@ from fashion_mnist.search.space import SEED, Settings, options
 METRICS = "metrics/train.json"
 """Written by the stage train, which never sees the test split."""
 
-EPOCH = re.compile(r"epoch (\d+)/\d+ .* validation loss \S+  accuracy ([\d.]+)")
+EPOCH = re.compile(r"epoch (\d+)/\d+ .* val acc ([\d.]+)")
 """What that stage prints after each epoch (`training.run.describe`)."""
 
 PATIENCE_SECONDS = 60

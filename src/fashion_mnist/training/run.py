@@ -14,6 +14,9 @@ from fashion_mnist.pipeline import files
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.trainer import COLUMNS, NotFinite, Row, Trainer, best_row
 
+BAR = "training {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+"""Of all epochs. It moves with every step, and has no number of them: that would be a fraction."""
+
 
 def train(
     make: Callable[[], Trainer], resume: ResumeFile, on_epoch: Callable[[list[Row]], None]
@@ -36,16 +39,12 @@ def train(
     total = trainer.settings.epochs
     start = time.monotonic()
     try:
-        for row in tqdm(
-            trainer.epochs(),
-            total=total,
-            initial=len(trainer.history),
-            unit="epoch",
-            disable=None,  # a bar on a terminal only; the lines below are for logs as well
-        ):
-            resume.save(trainer.state_dict())
-            on_epoch(trainer.history)
-            tqdm.write(f"{describe(row, total)}  {time.monotonic() - start:.1f} s")
+        # A bar on a terminal only; the lines that are written above it are for logs as well
+        with tqdm(total=total, initial=len(trainer.history), disable=None, bar_format=BAR) as bar:
+            for row in trainer.epochs(bar.update):
+                resume.save(trainer.state_dict())
+                on_epoch(trainer.history)
+                tqdm.write(f"{describe(row, total)}  {time.monotonic() - start:.0f} s")
     except NotFinite:
         resume.delete()
         raise
@@ -72,12 +71,12 @@ def seconds_since_start() -> float:
 
 
 def describe(row: Row, total: int) -> str:
-    """An epoch's row as a line for the console."""
+    """An epoch's row as a line for the console, which has 80 columns."""
     line = f"epoch {row['epoch']}/{total}  loss {row['train_loss']:.4f}"
-    line += f"  accuracy {row['train_accuracy']:.4f}"
+    line += f"  acc {row['train_accuracy']:.4f}"
     if row["validation_loss"] is not None:
-        line += f"  validation loss {row['validation_loss']:.4f}"
-        line += f"  accuracy {row['validation_accuracy']:.4f}"
+        line += f"  val loss {row['validation_loss']:.4f}"
+        line += f"  val acc {row['validation_accuracy']:.4f}"
     return line
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -85,15 +85,18 @@ class Trainer:
         self.history: list[Row] = []
         self.best: Weights = {}
 
-    def epochs(self) -> Iterator[Row]:
+    def epochs(self, on_step: Callable[[float], object] = lambda _: None) -> Iterator[Row]:
         """Train the remaining epochs; yield the row of each when its state is complete.
+
+        Args:
+            on_step: called after each step with the share of an epoch that it was.
 
         Raises:
             NotFinite: the message names the epoch and the batch.
             UserError: the processes of the training do not hold the same weights.
         """
         for epoch in range(len(self.history) + 1, self.settings.epochs + 1):
-            row = {"epoch": epoch, **self._train(epoch), **self._validate()}
+            row = {"epoch": epoch, **self._train(epoch, on_step), **self._validate()}
             self._check(row)
             self.history.append({column: row[column] for column in COLUMNS})
             if best_row(self.history) is self.history[-1]:
@@ -123,7 +126,7 @@ class Trainer:
     def _evaluated(self) -> nn.Module:
         return self.network if self.averaged is None else self.averaged.module
 
-    def _train(self, epoch: int) -> Row:
+    def _train(self, epoch: int, on_step: Callable[[float], object]) -> Row:
         """One epoch. No step copies from the device, and nothing is measured until it is over."""
         settings = self.settings
         weights = sample_weights(self.losses, settings, epoch)
@@ -144,6 +147,7 @@ class Trainer:
                 outputs = output.new_empty(count, output.shape[1])
             outputs[batch * settings.batch_size :][: len(output)] = output
             seen.append(index)
+            on_step(1 / here)
         order = torch.cat(seen)
         counts = torch.ones(count) if weights is None else weights[order]
         return {**self._measure(epoch, outputs, order, counts), "lr": lr}
