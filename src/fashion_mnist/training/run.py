@@ -41,7 +41,8 @@ def train(
     try:
         # A bar on a terminal only; the lines that are written above it are for logs as well
         with tqdm(total=total, initial=len(trainer.history), disable=None, bar_format=BAR) as bar:
-            for row in trainer.epochs(bar.update):
+            # By the difference: a sum of shares could pass the total
+            for row in trainer.epochs(lambda s: bar.update(len(trainer.history) + s - bar.n)):
                 resume.save(trainer.state_dict())
                 on_epoch(trainer.history)
                 tqdm.write(f"{describe(row, total)}  {time.monotonic() - start:.0f} s")

@@ -89,7 +89,7 @@ class Trainer:
         """Train the remaining epochs; yield the row of each when its state is complete.
 
         Args:
-            on_step: called after each step with the share of an epoch that it was.
+            on_step: called after each step with the share of the epoch that is over.
 
         Raises:
             NotFinite: the message names the epoch and the batch.
@@ -147,7 +147,7 @@ class Trainer:
                 outputs = output.new_empty(count, output.shape[1])
             outputs[batch * settings.batch_size :][: len(output)] = output
             seen.append(index)
-            on_step(1 / here)
+            on_step((batch + 1) / here)
         order = torch.cat(seen)
         counts = torch.ones(count) if weights is None else weights[order]
         return {**self._measure(epoch, outputs, order, counts), "lr": lr}
