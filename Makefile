@@ -50,7 +50,7 @@ repro: install ## from the data set's files to a tested network: run the stages 
 	@$(VENV) fashion-mnist show
 
 pull: install ## fetch what others have run, where a DVC remote is configured; never fails
-	@$(VENV) if dvc config core.remote > /dev/null 2>&1; then dvc pull --run-cache \
+	@$(VENV) if [ -n "$$(dvc config core.remote)" ]; then dvc pull --run-cache \
 	  || echo "the remote gave nothing, or not all: what is missing is made here"; fi
 
 # Status 3 alone means that the pipeline must run: a check that fails is no answer.

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from checkout import Repository
 
-MUST_RUN = 3
+from fashion_mnist.comparison.commands import MUST_RUN
+
 BEST, LAST = "checkpoints/best.safetensors", "checkpoints/last.safetensors"
 PNG = "plots/misclassified.png"
 
