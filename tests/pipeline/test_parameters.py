@@ -5,7 +5,13 @@ import math
 from functools import reduce
 
 import pytest
-from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml, modify_yaml
+from dvc.utils.serialize import (
+    YAMLFileCorruptedError,
+    dumps_yaml,
+    load_yaml,
+    loads_yaml,
+    modify_yaml,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -360,8 +366,9 @@ def test_a_file_of_another_shape_is_one_clear_message(tmp_path, text, words):
     assert str(tmp_path / "params.yaml") in message
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
-    (tmp_path / "params.yaml").write_bytes(b"train: \xff\n")
+@pytest.mark.parametrize("content", [b"train: \xff\n", PLAIN.encode("utf-16")])
+def test_bytes_that_are_no_text_are_refused(tmp_path, content):
+    (tmp_path / "params.yaml").write_bytes(content)
     with pytest.raises(UserError, match="not UTF-8"):
         load(File, path=tmp_path / "params.yaml")
     with pytest.raises(UserError, match="no such file"):
@@ -449,6 +456,58 @@ def test_what_the_code_reads_is_what_dvc_reads(scratch):
 @pytest.mark.slow
 def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
     check_fuzz(scratch, 4_000)
+
+
+MARK = "\ufeff"
+OCTAL = with_line("train.seed", "KEY 010")  # 10, and 8 under a directive
+NASTY = {
+    "plain": OCTAL,
+    "mark": MARK + OCTAL,
+    "two marks": MARK * 2 + OCTAL,
+    "mark after a comment": "# x\n" + MARK + OCTAL,
+    "directive": "%YAML 1.1\n---\n" + OCTAL,
+    "mark and directive": MARK + "%YAML 1.1\n---\n" + OCTAL,
+    "directive after a carriage return": "# x\r%YAML 1.1\r---\r" + OCTAL,
+    "directive after a next line": "# x\x85%YAML 1.1\x85---\x85" + OCTAL,
+    "tag directive": "%TAG ! tag:yaml.org,2002:\n---\n" + with_line("train.seed", "KEY !int 010"),
+    "document's start": "---\n" + OCTAL,
+    "document's end": OCTAL + "...\n",
+    "second document": OCTAL + "...\n%YAML 1.1\n---\na: 010\n",
+    "anchor": with_line("train.seed", "KEY &s 010", text=with_line("train.epochs", "KEY 7")),
+    "alias": with_line("prepare.seed", "KEY &s 010", text=with_line("train.seed", "KEY *s")),
+    "anchor given twice": with_line("prepare.seed", "KEY &s 1").replace("seed: 0", "seed: &s 0"),
+    "merged mapping": OCTAL.replace("train:", "<<: &x {seed: 1}\ntrain:\n  <<: *x"),
+    "tagged number": with_line("train.seed", "KEY !!int '010'"),
+    "tagged octal": with_line("train.seed", "KEY !!int '0o10'"),
+    "tagged float": with_line("train.lr", "KEY !!float 010"),
+    "tagged text": with_line("train.optimizer", "KEY !!str sgd"),
+    "tagged boolean": with_line("train.tensorboard", "KEY !!bool yes"),
+    "binary": with_line("train.optimizer", "KEY !!binary c2dk"),
+    "base 60": with_line("train.seed", "KEY 1:30"),
+    "grouped": with_line("train.seed", "KEY 1_000"),
+    "line separator": OCTAL.replace("train:", "train:\u2028"),
+    "mark within": with_line("train.seed", f"KEY {MARK}010"),
+    "name with a mark": OCTAL.replace("- ", f"- {MARK}", 1),
+    "name with a next line": OCTAL.replace("- ", "- x\x85", 1),
+    "name beyond 16 bits": OCTAL.replace("- ", "- 👕", 1),
+    "half a pair": OCTAL.replace("- ", '- "\\ud83d"\n  - ', 1),
+    "carriage returns": OCTAL.replace("\n", "\r"),
+    "both line ends": OCTAL.replace("\n", "\r\n"),
+}
+"""Whole files whose value depends on the reader, or might."""
+
+
+@pytest.mark.filterwarnings("ignore::ruamel.yaml.error.ReusedAnchorWarning")
+@pytest.mark.parametrize("name", NASTY)
+def test_the_code_uses_the_values_that_dvc_records(scratch, name):
+    """Or refuses the file; compared down to the last key with what dvc.lock gives back."""
+    scratch.write_bytes(NASTY[name].encode())
+    try:
+        used = load(File, path=scratch).model_dump()
+    except UserError:
+        assert name not in ("plain", "mark", "both line ends")
+    else:
+        assert used == loads_yaml(dumps_yaml(load_yaml(str(scratch))))
 
 
 def test_the_file_is_read_as_dvc_reads_it_down_to_the_last_key():

@@ -1,8 +1,7 @@
 """Reading params.yaml as DVC reads it, and refusing what no stage could mean.
 
 DVC and the code read with ruamel.yaml's safe loader (YAML 1.2): `1e-3` is a number, `no` is text, a
-repeated key is an error. What dvc.lock records is therefore what the code has seen. DVC's is the
-fast one in C; the code's is the one that says best what is wrong.
+repeated key is an error. What dvc.lock records is therefore what the code has seen.
 """
 
 from datetime import date
@@ -70,10 +69,12 @@ def read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     for number, line in enumerate(text.split("\n"), 1):
-        if line.startswith("%"):  # the reader in C is deaf to `%YAML 1.1`, the other is not
+        # ruamel's reader in C is deaf to `%YAML 1.1`, the other is not; a byte-order mark may lead
+        if line.lstrip("\ufeff").startswith("%"):
             raise UserError(f"{path}, line {number}: {line!r}: directives are not allowed")
     try:
-        content = YAML(typ="safe", pure=True).load(text)
+        YAML(typ="safe", pure=True).load(text)  # says best what is wrong
+        content = YAML(typ="safe").load(text)  # DVC's reader, in C where ruamel.yaml has that one
     except MarkedYAMLError as error:
         raise UserError(f"{path}{_syntax(error)}") from None
     except YAMLError as error:
