@@ -3,7 +3,7 @@
 Importing this package puts this checkout's src/ first on the path and makes its root the working
 folder: an experiment in a copy of the repository runs the code it was queued with, never the
 installed package of another checkout, and writes below its own root wherever it was started. From
-here on it ends when the DVC that started it does.
+here on it ends when the DVC that started it does, and no variable changes what PyTorch computes.
 """
 
 import os
@@ -43,6 +43,7 @@ if sys.argv[0] == "-m":  # as it is while `python -m stages.<name>` imports this
     # Ctrl-C while torch is imported is no defect with a traceback; stage.run takes over.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
-from fashion_mnist.pipeline.parent import end_with_dvc  # noqa: E402, once the path is right
+from fashion_mnist.pipeline import environment, parent  # noqa: E402, once the path is right
 
-end_with_dvc()
+parent.end_with_dvc()
+environment.forget_harmful()

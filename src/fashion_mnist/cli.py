@@ -7,7 +7,7 @@ import sys
 from fashion_mnist import __version__
 from fashion_mnist.comparison import commands as comparison
 from fashion_mnist.deployment import commands as deployment
-from fashion_mnist.pipeline import stage
+from fashion_mnist.pipeline import environment, stage
 from fashion_mnist.report import commands as report
 from fashion_mnist.search import commands as search
 
@@ -22,6 +22,7 @@ def main() -> None:
     for room in (comparison, search, report, deployment):
         room.add_to(commands)
     arguments = parser.parse_args()
+    environment.forget_harmful()
     stage.run(lambda: _run(arguments))
 
 

@@ -22,7 +22,7 @@ def use(name: str, threads: int, arithmetic: str) -> torch.device:
     Raises:
         UserError: the device is not there; the message lists those that are.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
     torch.set_num_threads(threads)
     # As use_deterministic_algorithms(True), which takes 2 s to import the compiler as well.
     torch.set_deterministic_debug_mode("error")
