@@ -1,10 +1,12 @@
-"""Write docs/parameters.md: every key of params.yaml, from the schemas, the comments and dvc.yaml.
+"""Write docs/parameters.md, and the comments of params.yaml, from the schemas and dvc.yaml.
 
 python docs/parameters.py
 """
 
+import io
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,55 +17,63 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from fashion_mnist.comparison.tables import table  # noqa: E402, once the path is right
+from fashion_mnist.parameters import Parameters  # noqa: E402
 from fashion_mnist.pipeline import files  # noqa: E402
-from fashion_mnist.pipeline.parameters import describe  # noqa: E402
-from stages.check import File  # noqa: E402
+from fashion_mnist.pipeline.parameters import describe, read, validate  # noqa: E402
 
 PAGE = ROOT / "docs/parameters.md"
-HEAD = """# Parameters
+FILE = ROOT / "params.yaml"
+PAGE_HEAD = """# Parameters
 
-Written by `make docs` from the schemas, from `params.yaml` and its comments, and from `dvc.yaml`;
-not to be edited. A default is the committed value. `dvc exp run -S KEY=VALUE` changes one for a
-run, an editor for good. After any change the stage `check` reads the whole file first."""
+Written by `make docs` from the schemas (`parameters.py` in the folders of `src/fashion_mnist`) and
+from `dvc.yaml`; not to be edited. `params.yaml` holds the values that a run uses: `dvc exp run -S
+KEY=VALUE` changes one for a run, an editor for good. After any change the stage `check` reads the
+whole file first."""
+FILE_HEAD = """\
+# Every setting of the pipeline, and the only place where a run is configured:
+#   dvc exp run -S train.epochs=20
+# DVC writes the file back in this form, so that a run changes one line. The comments are those of
+# the schemas: `make docs` writes them, and adds a new key with its default.
+"""
+Node = dict[str, Any]
+SCHEMA: Node = Parameters.model_json_schema()
 
 
 def page() -> str:
-    """The page as it should be."""
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    committed, why = YAML(typ="safe").load(text), comments(text)
-    schema = File.model_json_schema()
-    parts = [HEAD]
-    for section, values in committed.items():
-        again = f"A change runs {listed(rerun(section))} again."
-        parts += [f"## {section}", f"{why[section]} {again}"]
+    """docs/parameters.md as it should be."""
+    parts = [PAGE_HEAD]
+    for section, node in SCHEMA["properties"].items():
+        parts += [f"## {section}", f"{meaning(node)} A change runs {listed(rerun(section))} again."]
         rows = [
-            [f"`{key}`", allowed, f"`{default(value)}`", why[key]]
-            for key, value, allowed in leaves(
-                schema, schema["properties"][section], values, section
-            )
+            [f"`{key}`", describe(leaf), f"`{shown(value)}`", meaning(leaf)]
+            for key, leaf, value in leaves(section, node, node["default"])
         ]
         parts.append(table(["key", "value", "default", "meaning"], rows, markdown=True))
     return "\n\n".join(parts).replace("---:", "---") + "\n"
 
 
-def leaves(
-    whole: dict[str, Any], node: dict[str, Any], values: dict[str, Any], prefix: str
-) -> Iterator[tuple[str, Any, str]]:
-    """Dotted key, committed value and what is allowed, for each key below a section."""
-    for name, inner in resolve(whole, node)["properties"].items():
-        key, value, inner = f"{prefix}.{name}", values[name], resolve(whole, inner)
-        if "properties" in inner:
-            yield from leaves(whole, inner, value, key)
-        else:
-            yield key, value, describe(inner)
+def leaves(key: str, node: Node, default: Any) -> Iterator[tuple[str, Node, Any]]:
+    """Dotted key, schema and default of each value at or below a key."""
+    properties = resolved(node).get("properties")
+    if properties is None:
+        yield key, node, default
+    else:
+        for name, inner in properties.items():
+            yield from leaves(f"{key}.{name}", inner, default[name])
 
 
-def resolve(whole: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """A node of a JSON schema, or what it refers to."""
-    return whole["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+def resolved(node: Node) -> Node:
+    """A node of the schema, or what it refers to."""
+    found: Node = SCHEMA["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+    return found
 
 
-def default(value: Any) -> str:
+def meaning(node: Node) -> str:
+    """The description of a key, or of the section that it holds, in one line."""
+    return " ".join(resolved(node)["description"].split())
+
+
+def shown(value: Any) -> str:
     """A value as params.yaml writes it, a list with commas; a digest is cut."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
@@ -71,20 +81,41 @@ def default(value: Any) -> str:
     return text if len(text) < 30 else f"{text[:8]}…"
 
 
-def comments(text: str) -> dict[str, str]:
-    """The comment above each key, by dotted key; without one, that of the key before it."""
-    found, path, above, last = {}, [], [], ""
-    for line in text.splitlines():
-        comment, key = re.match(r" *# ?(.*)", line), re.match(r"( *)(\w+):", line)
-        if comment:
-            above.append(comment[1])
-        elif key:
-            path = [*path[: len(key[1]) // 2], key[2]]
-            found[".".join(path)] = last = " ".join(above) or last
-            above = []
-        else:
-            above = []
-    return found
+def completed(path: Path) -> str:
+    """params.yaml with its own values, and the defaults of keys that it lacks."""
+    return commented(validate(Parameters, read(path), path).model_dump())
+
+
+def commented(values: Node) -> str:
+    """params.yaml with these values and the meaning of each key above it, unless it was said.
+
+    After a list the meaning stands at the end of the line: DVC replaces a list, and what
+    follows it up to the next key goes with it.
+    """
+    buffer = io.StringIO()
+    yaml = YAML()
+    yaml.width = 1000
+    yaml.dump(values, buffer)
+    lines, path, said = [FILE_HEAD.rstrip()], [], set()
+    for line in buffer.getvalue().splitlines():
+        if key := re.match(r"( *)(\w+):", line):
+            depth = len(key[1]) // 2
+            path = [*path[:depth], key[2]]
+            node = SCHEMA
+            for name in path:
+                node = resolved(node)["properties"][name]
+            why, after_list = meaning(node), lines[-1].lstrip().startswith("- ")
+            if not depth and not after_list:
+                lines.append("")
+            if why not in said and after_list:
+                line = f"{line}  # {why}"
+            elif why not in said:
+                lines += textwrap.wrap(
+                    why, 98, initial_indent=f"{key[1]}# ", subsequent_indent=f"{key[1]}# "
+                )
+            said.add(why)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def rerun(section: str) -> list[str]:
@@ -107,5 +138,5 @@ def listed(names: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    files.write({PAGE: page().encode()})
-    print(PAGE.relative_to(ROOT))
+    files.write({PAGE: page().encode(), FILE: completed(FILE).encode()})
+    print(*(path.relative_to(ROOT) for path in (PAGE, FILE)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from small import NAMES, PARAMS
+from small import NAMES, params_text
 
 from fashion_mnist.pipeline import files
 
@@ -107,8 +107,7 @@ class ResultsRepository:
             shutil.copy(PROJECT / "plots/misclassified.png", self.root / f"plots/{name}.png")
         self.write("dvc.lock", lock(seed, lr, epochs, code, settings))
         self.record()
-        parameters = PARAMS.read_text()
-        self.write("params.yaml", parameters.replace("  lr: 0.001", f"  lr: {lr}"))
+        self.write("params.yaml", params_text(**{"train.lr": lr}))
 
     def record(self) -> None:
         """Let dvc.lock record the metrics and plots that lie in the workspace."""
@@ -168,7 +167,7 @@ def make(root: Path) -> ResultsRepository:
     repository = ResultsRepository(root)
     root.mkdir(parents=True, exist_ok=True)
     repository.git("init", "--quiet", "--initial-branch", "main")
-    shutil.copy(PARAMS, root / "params.yaml")
+    repository.write("params.yaml", params_text())
     for path in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(PROJECT / path, root / path)
     shutil.copytree(

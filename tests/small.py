@@ -23,25 +23,13 @@ from ruamel.yaml import YAML
 from torch.distributed import TCPStore
 
 from fashion_mnist.data.idx import FILES
+from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline import stage
 from fashion_mnist.pipeline.splits import Split, normalise
 from fashion_mnist.training.parameters import Train
 
 PROJECT = Path(__file__).resolve().parent.parent
-PARAMS = PROJECT / "tests/params.yaml"
-"""The tests' own: that of the project may hold any run, such as a recipe that was applied."""
-CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+CLASSES = tuple(Parameters().prepare.classes)
 NAMES = tuple(f"{label} {name}" for label, name in enumerate(CLASSES))
 """The classes as tables and plots name them."""
 
@@ -96,16 +84,13 @@ def write_idx(folder: Path, train: int = 200, test: int = 60, seed: int = 0) -> 
 
 
 def train_settings(**changes: Any) -> Train:
-    """The tests' section `train` for a short run on the CPU, with changes by key.
+    """The section `train` for a short run on the CPU, with changes by key.
 
     `augment` takes a mapping of changes; what it does not name is off.
     """
-    off = {"rotation": 0.0, "flip": False, "flip_alternating": False}
-    off |= {"crop_padding": 0, "erasing": 0.0}
-    section = YAML(typ="safe").load(PARAMS.read_text(encoding="utf-8"))["train"]
-    section |= {"epochs": 2, "batch_size": 16, "device": "cpu", "threads": 1}
-    section |= {"shards": 1, "processes": 1}
-    return Train(**{**section, **changes, "augment": {**off, **changes.get("augment", {})}})
+    short = {"epochs": 2, "batch_size": 16, "device": "cpu"}
+    off = {"rotation": 0.0, "flip": False}
+    return Train(**{**short, **changes, "augment": {**off, **changes.get("augment", {})}})
 
 
 def split(count: int, seed: int = 0) -> Split:
@@ -116,7 +101,9 @@ def split(count: int, seed: int = 0) -> Split:
 
 
 def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
-    """The tests' params.yaml with `CLASSES`, other digests and values.
+    """A params.yaml of the schema's defaults, with other digests and values.
+
+    The project's own may hold any run, such as a recipe that was applied.
 
     Args:
         digests: of the four files; None leaves the official ones.
@@ -124,12 +111,11 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     """
     yaml = YAML()
     yaml.width = 1000
-    params = yaml.load(PARAMS.read_text(encoding="utf-8"))
+    params = Parameters().model_dump()
     sha256 = {
         f"fetch.sha256.{key.replace('_', '.')}": digest for key, digest in (digests or {}).items()
     }
-    classes = {"prepare.classes": list(CLASSES)}
-    for dotted, value in {**classes, **sha256, **overrides}.items():
+    for dotted, value in {**sha256, **overrides}.items():
         *parents, key = dotted.split(".")
         section = params
         for parent in parents:

@@ -9,17 +9,16 @@ import scale
 import time_to_accuracy
 import torch
 from original import Images
-from small import PARAMS, images, labels, split, train_settings
+from small import images, labels, split, train_settings
 from torch import nn
 
 from fashion_mnist.model.networks import build
 from fashion_mnist.model.parameters import Model
-from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-MODEL = load(Model, "model", PARAMS)
+MODEL = Model()
 
 
 def test_the_original_sees_the_pixels_that_this_project_sees():

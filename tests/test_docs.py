@@ -5,7 +5,8 @@ import json
 import re
 
 import pytest
-from small import PROJECT
+from ruamel.yaml import YAML
+from small import PROJECT, params_text
 
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
 MAKEFILE = (PROJECT / "Makefile").read_text()
@@ -25,10 +26,31 @@ def test_the_page_of_parameters_is_what_the_schemas_say(parameters):
     assert parameters.PAGE.read_text(encoding="utf-8") == parameters.page()
 
 
-def test_each_key_has_a_default_and_a_meaning(parameters):
-    rows = [line.split(" | ") for line in parameters.page().splitlines() if line[:3] == "| `"]
-    assert len(rows) > 30
-    assert all(len(row) == 4 and all(cell.strip(" |") for cell in row) for row in rows)
+def test_each_key_has_a_meaning_that_names_its_choices(parameters):
+    for section, node in parameters.SCHEMA["properties"].items():
+        for key, leaf, _ in parameters.leaves(section, node, node["default"]):
+            said = parameters.meaning(leaf)
+            assert [choice for choice in leaf.get("enum", []) if choice not in said] == [], key
+
+
+def test_the_comments_of_params_yaml_are_the_schemas(parameters):
+    """Whatever its values are. `make docs` writes them."""
+    text = parameters.FILE.read_text(encoding="utf-8")
+    made = parameters.commented(YAML(typ="safe").load(text))
+    assert without_values(text) == without_values(made)
+
+
+def without_values(text: str) -> list[str]:
+    """Keys and comments alone."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("- ")]
+    return [re.sub(r"^( *\w+:).*?(?:\s*(#.*))?$", r"\1 \2", line) for line in lines]
+
+
+def test_make_docs_adds_a_new_key_and_keeps_the_values_that_are_there(parameters, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(params_text(**{"train.lr": 0.02}).replace("  ema: 0.0\n", ""))
+    made = YAML(typ="safe").load(parameters.completed(path))
+    assert made == YAML(typ="safe").load(params_text(**{"train.lr": 0.02}))
 
 
 def test_a_stage_and_those_after_it_run_again(parameters):

@@ -12,11 +12,11 @@ import results
 import variants
 from pydantic import BaseModel
 from ruamel.yaml import YAML
-from small import PARAMS, PROJECT, params_text
+from small import PROJECT, params_text
 
 from fashion_mnist.comparison.summary import flat
+from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.parameters import load
-from stages.check import File
 
 RECIPES = sorted((PROJECT / "recipes").iterdir())
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +46,9 @@ def values(recipe: Path) -> dict[str, object]:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_a_recipe_says_all_that_a_recipe_decides(recipe):
     """Or one that is run after another, or queued, inherits what the workspace holds."""
-    sections = (keys(File.model_fields[s].annotation, s) for s in ("prepare", "model", "train"))
+    sections = (
+        keys(Parameters.model_fields[s].annotation, s) for s in ("prepare", "model", "train")
+    )
     assert set(values(recipe)) == {key for section in sections for key in section} - FREE
 
 
@@ -54,7 +56,7 @@ def test_a_recipe_says_all_that_a_recipe_decides(recipe):
 def test_a_recipe_is_what_dvc_takes_and_check_accepts(recipe, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(params_text(**values(recipe)))
-    load(File, path=path)
+    load(Parameters, path=path)
 
 
 def test_the_default_recipe_brings_the_committed_parameters_back():
@@ -70,7 +72,7 @@ def test_the_readme_tells_how_to_run_a_recipe(recipe):
 
 def test_a_run_is_known_by_its_parameters(tmp_path):
     shutil.copytree(PROJECT / "recipes", tmp_path / "recipes")
-    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text(params_text())
     known = variants.recipes(tmp_path)
     assert list(known) == ["params.yaml", *(path.name for path in RECIPES)]
     assert known["params.yaml"]["model.name"] == "lenet"

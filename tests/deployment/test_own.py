@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from fashion_mnist.comparison import revisions
 from fashion_mnist.data.idx import FILES, read_pair
 from fashion_mnist.deployment import own
+from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
-from stages.check import File
 
 NAMES = ("2", "10", "a, b", 'say "c"', "衣類")
 """In the order in which they become labels 0 to 4."""
@@ -65,7 +65,7 @@ def test_pictures_become_idx_files_and_parameters(pictures, root):
     np.testing.assert_array_equal(images[8:12], small.images(np.full(4, 2), seed=5))
     assert section(root)["prepare"]["classes"] == list(NAMES)
     content = {key: (root / "data/own" / name).read_bytes() for key, name in FILES.items()}
-    assert load(File, path=root / "params.yaml").fetch.digests == small.digests_of(content)
+    assert load(Parameters, path=root / "params.yaml").fetch.digests == small.digests_of(content)
 
 
 def test_comments_and_other_parameters_stay(pictures, root):
@@ -95,7 +95,7 @@ def test_idx_files_are_taken_where_they_lie(tmp_path, root, packed):
             path.unlink()
     said = own.adopt(tmp_path / "idx", root)
     assert f"FASHION_MNIST_DIR='{tmp_path / 'idx'}'" in said
-    assert load(File, path=root / "params.yaml").fetch.digests == digests
+    assert load(Parameters, path=root / "params.yaml").fetch.digests == digests
     assert section(root)["prepare"]["classes"] == [str(label) for label in range(10)]
     assert not (root / "data").exists()
 

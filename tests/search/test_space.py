@@ -4,17 +4,17 @@ import optuna
 import pytest
 from small import params_text
 
+from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.search.space import options, read_space
-from stages.check import File
 
 
 @pytest.fixture(scope="module")
 def parameters(tmp_path_factory):
     path = tmp_path_factory.mktemp("space") / "params.yaml"
     path.write_text(params_text())
-    return load(File, path=path).model_dump()
+    return load(Parameters, path=path).model_dump()
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def space(tmp_path, parameters):
     def make(text):
         path = tmp_path / "space.yaml"
         path.write_text(text)
-        return read_space(path, parameters, File)
+        return read_space(path, parameters, Parameters)
 
     return make
 

@@ -8,12 +8,12 @@ import optuna
 import pytest
 from small import PROJECT, copy_project, params_text
 
+from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.search import storage, study
 from fashion_mnist.search.space import Range, Space
 from fashion_mnist.search.trials import Diverged
-from stages.check import File
 
 SPACE = Space(
     ranges={"train.lr": Range(low=0.001, high=1.0)},
@@ -157,7 +157,7 @@ def test_code_parameters_and_space_make_a_study(tmp_path):
 
     def digests(space=SPACE, **changes):
         params.write_text(params_text(**changes))
-        return storage.made_of(checkout, space, load(File, path=params).model_dump())
+        return storage.made_of(checkout, space, load(Parameters, path=params).model_dump())
 
     def differing(other):
         return {part for part in first if first[part] != other[part]}

@@ -9,9 +9,26 @@ from fashion_mnist.pipeline.parameters import Section
 class Evaluate(Section):
     """How the test split is evaluated."""
 
-    batch_size: int = Field(ge=1, le=65_536)
-    calibration_bins: int = Field(ge=2, le=100)
-    corruptions: bool
-    device: Device
-    threads: int = Field(ge=1, le=256)
-    arithmetic: Arithmetic
+    batch_size: int = Field(
+        1000,
+        ge=1,
+        le=65_536,
+        description="Images at a time. It changes speed, memory and confidences in the sixth "
+        "digit.",
+    )
+    calibration_bins: int = Field(
+        15,
+        ge=2,
+        le=100,
+        description="Equally wide bins of confidence for the expected calibration error.",
+    )
+    corruptions: bool = Field(
+        False,
+        description="Also report the accuracy under six corruptions of the images, each in five "
+        "strengths.",
+    )
+    device: Device = Field("auto", description="As train.device.")
+    threads: int = Field(1, ge=1, le=256, description="As train.threads.")
+    arithmetic: Arithmetic = Field(
+        "portable", description="As train.arithmetic: portable or native."
+    )

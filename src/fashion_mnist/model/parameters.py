@@ -4,14 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fashion_mnist.pipeline.parameters import Section
+from fashion_mnist.pipeline.parameters import Section, accepts
 
 Device = Annotated[
     str,
-    Field(
-        pattern=r"^(auto|cpu|(cuda|mps|xpu|mtia|hpu)(:\d+)?)$",
-        description="auto, cpu, cuda, mps, xpu, or one of several such as cuda:1",
-    ),
+    Field(pattern=r"^(auto|cpu|(cuda|mps|xpu|mtia|hpu)(:\d+)?)$"),
+    accepts("auto, cpu, cuda, mps, xpu, or one of several such as cuda:1"),
 ]
 
 Arithmetic = Literal["portable", "native"]
@@ -21,7 +19,22 @@ Arithmetic = Literal["portable", "native"]
 class Model(Section):
     """Which network is trained."""
 
-    name: Literal["lenet", "plain", "resnet"]
-    width: float = Field(ge=0.125, le=16)
-    dropout: float = Field(ge=0, lt=1)
-    mirror_average: bool
+    name: Literal["lenet", "plain", "resnet"] = Field(
+        "lenet",
+        description="lenet: two convolutions and three linear layers, those of the original "
+        "exercise. plain: convolutions with batch normalisation. resnet: residual blocks.",
+    )
+    width: float = Field(
+        1.0, ge=0.125, le=16, description="Multiplies the channels and units of every hidden layer."
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Probability of dropping a unit before the classifier in training.",
+    )
+    mirror_average: bool = Field(
+        False,
+        description="Test-time augmentation: answer with the mean over an image and its mirror "
+        "image, in validation too.",
+    )

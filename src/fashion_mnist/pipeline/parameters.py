@@ -4,12 +4,13 @@ DVC and the code read with ruamel.yaml's safe loader (YAML 1.2): `1e-3` is a num
 repeated key is an error. What dvc.lock records is therefore what the code has seen.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -19,9 +20,18 @@ PATH = Path("params.yaml")
 
 
 class Section(BaseModel):
-    """A mapping of params.yaml: strict types, finite numbers, no unknown key, no default."""
+    """A mapping of params.yaml: strict types, finite numbers, no unknown key.
+
+    Defaults are for Python (`Train(epochs=1)`), for new keys and for the documentation; a file that
+    `load` reads says every value, so that dvc.lock records all of them.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def accepts(words: str) -> Any:
+    """What a text or a list may be, for messages and documentation: in an `Annotated` type."""
+    return Field(json_schema_extra={"accepts": words})
 
 
 S = TypeVar("S", bound=Section)
@@ -40,7 +50,25 @@ def load(schema: type[S], section: str = "", path: Path = PATH) -> S:
             present = ", ".join(map(str, content)) or "none"
             raise UserError(f"{path}: the section `{section}` is missing (present: {present})")
         content = content[section]
-    return validate(schema, content, path, (section,) if section else ())
+    prefix = (section,) if section else ()
+    mistakes = [f"{path}: {line}" for line in _missing(schema, content, prefix)]
+    try:
+        found = validate(schema, content, path, prefix)
+    except UserError as error:
+        mistakes.append(str(error))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return found
+
+
+def _missing(schema: type[BaseModel], content: Any, prefix: tuple[str, ...]) -> Iterator[str]:
+    """A line for each key that the content lacks and that has a default; pydantic names others."""
+    for name, field in schema.model_fields.items() if isinstance(content, dict) else ():
+        path, kind = (*prefix, name), field.annotation
+        if name not in content and not field.is_required():
+            yield f"{'.'.join(path)} is missing: give {describe(_schema_at(schema, (name,)))}"
+        elif isinstance(kind, type) and issubclass(kind, Section):
+            yield from _missing(kind, content.get(name), path)
 
 
 def validate(schema: type[S], content: Any, path: Path, prefix: tuple[str, ...] = ()) -> S:
@@ -154,7 +182,7 @@ def describe(schema: dict[str, Any]) -> str:
     if kind == "object":
         return "a mapping with the keys " + ", ".join(schema["properties"])
     if kind in ("string", "array"):
-        return str(schema["description"])
+        return str(schema["accepts"])
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[bound]}" for bound, sign in bounds.items() if bound in schema]
     word = "a whole number" if kind == "integer" else "a number"

@@ -49,14 +49,14 @@ def search(arguments: argparse.Namespace) -> None:
         where = str(Path(where).resolve())
     os.chdir(root)
     sys.path.insert(0, str(root))
-    from stages.check import File
+    from fashion_mnist.parameters import Parameters
 
-    parameters = load(File).model_dump()
+    parameters = load(Parameters).model_dump()
     if parameters["prepare"]["validation_size"] == 0:
         raise UserError(
             "params.yaml: a search needs images to validate on: prepare.validation_size"
         )
-    space = read_space(Path(os.path.relpath(path)), parameters, File)
+    space = read_space(Path(os.path.relpath(path)), parameters, Parameters)
     revisions.resolve("HEAD", root)
     opened = storage.open_study(name, where, space, storage.made_of(root, space, parameters))
     found = study.Search(root, opened, space, study.base_seed(parameters), trials.result)

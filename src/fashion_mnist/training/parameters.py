@@ -9,41 +9,135 @@ from fashion_mnist.pipeline.parameters import Section
 
 
 class Augment(Section):
-    """What training does to an image; validation and test images are never augmented."""
+    """What training does to each image, drawn anew for each sample and epoch.
 
-    rotation: float = Field(ge=0, le=180)
-    flip: bool
-    flip_alternating: bool
-    crop_padding: int = Field(ge=0, le=14)
-    erasing: float = Field(ge=0, le=1)
+    Uncovered pixels are black. Validation and test images are never augmented.
+    """
+
+    rotation: float = Field(10.0, ge=0, le=180, description="Degrees to either side, uniform.")
+    flip: bool = Field(True, description="Mirror left and right with probability one half.")
+    flip_alternating: bool = Field(
+        False,
+        description="Instead, mirror each image in every second epoch (airbench's alternating "
+        "flip). Half of the images start mirrored.",
+    )
+    crop_padding: int = Field(
+        0, ge=0, le=14, description="Pixels to pad on each side before a random 28×28 crop."
+    )
+    erasing: float = Field(
+        0.0, ge=0, le=1, description="Probability of making a random rectangle black."
+    )
 
 
 class Train(Section):
-    """How the network is trained."""
+    """How it is trained."""
 
-    seed: int = Field(ge=0, lt=2**32)
-    epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=1, le=65_536)
-    optimizer: Literal["adam", "adamw", "muon", "sgd"]
-    lr: float = Field(ge=1e-12, le=100)  # a step of less moves no float32 weight
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0, le=10)
-    schedule: Literal["constant", "cosine", "onecycle", "step"]
-    warmup: float = Field(ge=0, lt=1)
-    step_epochs: int = Field(ge=1, le=10_000)
-    step_factor: float = Field(gt=0, le=1)
-    label_smoothing: float = Field(ge=0, lt=1)
-    ema: float = Field(ge=0, lt=1)
-    pruning: float = Field(ge=0, lt=1)
-    whitening: bool
-    augment: Augment
-    device: Device
-    threads: int = Field(ge=1, le=256)
-    arithmetic: Arithmetic
-    shards: int = Field(ge=1, le=1024)
-    processes: int = Field(ge=1, le=1024)
-    precision: Literal["float32", "bfloat16"]
-    tensorboard: bool
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Of initial weights, order of samples, augmentation and dropout.",
+    )
+    epochs: int = Field(
+        5, ge=1, le=10_000, description="In total, also when an interrupted run is resumed."
+    )
+    batch_size: int = Field(64, ge=1, le=65_536, description="Samples in a step of the optimiser.")
+    optimizer: Literal["adam", "adamw", "muon", "sgd"] = Field(
+        "adam",
+        description="adam, adamw, muon (orthogonalised momentum for hidden weights, adamw for the "
+        "rest) or sgd (with Nesterov momentum).",
+    )
+    lr: float = Field(
+        0.001,
+        ge=1e-12,  # a step of less moves no float32 weight
+        le=100,
+        description="Learning rate, and the highest one of a schedule.",
+    )
+    momentum: float = Field(
+        0.9, ge=0, lt=1, description="Of sgd and muon; the first beta of adam and adamw."
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Not applied to biases and to the scales of batch normalisation.",
+    )
+    schedule: Literal["constant", "cosine", "onecycle", "step"] = Field(
+        "constant",
+        description="constant. cosine: down to zero. onecycle: up from lr/25, then down to nearly "
+        "zero. step: times step_factor after every step_epochs epochs.",
+    )
+    warmup: float = Field(
+        0.2, ge=0, lt=1, description="Share of the steps in which cosine and onecycle raise lr."
+    )
+    step_epochs: int = Field(10, ge=1, le=10_000, description="Of the schedule step.")
+    step_factor: float = Field(0.1, gt=0, le=1, description="Of the schedule step.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Probability mass spread evenly over the classes."
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay per step of an exponential moving average of the weights, which is "
+        "then validated and saved; 0: none.",
+    )
+    pruning: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Probability of skipping a sample whose last loss was below the mean. The "
+        "remaining ones are weighted up to compensate (InfoBatch). The first epoch and the last "
+        "eighth of the epochs skip none.",
+    )
+    whitening: bool = Field(
+        False,
+        description="Start the first layer with the principal components of small patches of the "
+        "training images.",
+    )
+    augment: Augment = Augment()
+    device: Device = Field(
+        "auto",
+        description="auto (an accelerator where there is one, else the CPU), cpu, cuda, cuda:1, "
+        "mps, xpu ...",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="CPU threads. One is nearly as fast as two for lenet, and two are many times "
+        "slower where another process wants the cores; plain and resnet gain from all. Another "
+        "number changes last digits.",
+    )
+    arithmetic: Arithmetic = Field(
+        "portable",
+        description="portable: the same bytes on every x86-64 processor with AVX2. native: the "
+        "processor's fastest kernels (benchmarks/arithmetic.txt).",
+    )
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Number of micro-batches per step, whose gradients are added in order. "
+        "Another number changes digits, and the statistics of batch normalisation.",
+    )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Processes on this machine, each with `threads` or a device, which share the "
+        "shards; a divisor of their number. It changes no digit (docs/many-machines.md).",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="float32. bfloat16: of matrix products, faster only where the hardware has it; "
+        "it needs native arithmetic.",
+    )
+    tensorboard: bool = Field(
+        False,
+        description="Write TensorBoard event files to tensorboard/; it needs "
+        "requirements/tensorboard.txt.",
+    )
 
     @model_validator(mode="after")
     def _bytes_can_be_promised(self) -> Self:
