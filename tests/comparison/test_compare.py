@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import console
 import pytest
@@ -231,7 +232,40 @@ def test_of_experiments_with_one_name_that_from_head_is_meant(project, compared)
     project.commit("a third one")
     status, _, err = compared("main", "twice")
     assert status == 2
-    assert err == "error: 2 experiments are called twice, and none starts from HEAD\n"
+    assert re.fullmatch(
+        r"error: 'twice' has several meanings; give one of: (refs/exps/\S+/twice(, )?){2}\n", err
+    )
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_a_name_with_two_meanings_is_refused_by_each_command(
+    project, compared, monkeypatch, capsys, kind
+):
+    """DVC would take the branch, and `dvc exp apply` put its results over the new ones."""
+    project.git(kind, "ten")
+    assert compared("main", "ten")[0] == 0
+    project.results(wrong=())
+    project.experiment("ten")
+    base = project.git("rev-parse", "HEAD")
+    experiment = f"refs/exps/{base[:2]}/{base[2:]}/ten"
+    ref = {"branch": "refs/heads/ten", "tag": "refs/tags/ten"}[kind]
+    for command in (
+        ("compare", "main", "ten"),
+        ("summarize", "ten"),
+        ("summarize", "-A", "--baseline", "ten"),
+        ("verify", "ten"),
+        ("report", "--base", "ten"),
+        ("draw", "--base", "ten", "out"),
+        ("predict", "--rev", "ten", "shirt.png"),
+    ):
+        assert console.run(monkeypatch, *command) == 2
+        assert capsys.readouterr().err == (
+            f"error: 'ten' has several meanings; give one of: {experiment}, {ref}\n"
+        )
+    assert compared("main", experiment)[1].startswith(f"{experiment} is better than main")
+    assert compared("main", ref)[1].startswith(f"{ref} and main are the same")
+    project.git(kind, "--force", "ten", experiment)  # the same commit by two names is no question
+    assert compared("main", "ten")[1].startswith("ten is better than main")
 
 
 def test_a_machine_without_git(compared, monkeypatch, tmp_path):

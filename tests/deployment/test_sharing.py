@@ -147,11 +147,14 @@ def test_a_revision_that_is_nowhere(repository, tmp_path, monkeypatch, capsys):
     checkout = repository.copy(tmp_path / "checkout")
     shutil.rmtree(checkout.path / ".dvc/cache")
     monkeypatch.chdir(checkout.path)
-    for revision in ("nope", "main"):
+    for revision, said in (
+        ("nope", "unknown revision 'nope'"),
+        ("main", f"main: {CHECKPOINT} cannot be read"),
+    ):
         capsys.readouterr()
         assert console.run(monkeypatch, "predict", "-r", revision, "a.png") == 2
         err = capsys.readouterr().err
-        assert err.startswith(f"error: {revision}: {CHECKPOINT} cannot be read")
+        assert err.startswith(f"error: {said}")
         assert len(err.splitlines()) == 1
 
 

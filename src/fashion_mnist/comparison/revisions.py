@@ -92,28 +92,29 @@ def find_root() -> Path:
 def resolve(name: str, root: Path) -> Revision:
     """The revision of a branch, tag, commit, experiment, or of the word "workspace".
 
-    Git's names come before those of experiments. Of experiments with one name that which starts
-    from HEAD is meant.
+    Of experiments with one name that which starts from HEAD is meant.
 
     Raises:
-        UserError: there is no Git repository, or nothing of that name in it, or Git refuses to
-            read it, as one of another user.
+        UserError: there is no Git repository, or nothing of that name in it, or the name means
+            several commits, or Git refuses to read it, as one of another user.
     """
     if name == WORKSPACE:
         return Revision(name, None, root)
     check_is_readable(root)
-    with suppress(UserError):
-        return Revision(name, _commit(name, root), root)
     named = [found for found in _experiments(root) if found.name == name]
     from_head = [found for found in named if found.base == _commit("HEAD", root)]
-    if len(named) > 1 and not from_head:
-        raise UserError(f"{len(named)} experiments are called {name}, and none starts from HEAD")
-    if not named:
+    meant = {f"refs/exps/{e.base[:2]}/{e.base[2:]}/{name}": e.sha for e in from_head or named}
+    refs = [f"refs/{kind}/{name}" for kind in ("heads", "tags", "remotes")]
+    meant |= {ref: sha for ref in refs if (sha := _commit(ref, root))}
+    if len(set(meant.values())) > 1:
+        raise UserError(f"{name!r} has several meanings; give one of: {', '.join(sorted(meant))}")
+    sha = next(iter(meant.values()), None) or _commit(name, root)
+    if sha is None:
         raise UserError(
             f"unknown revision {name!r}; `git branch -a` and `git tag` list names, "
             "`dvc exp list -A` experiments; what only the remote has comes with `git fetch`"
         )
-    return Revision(name, (from_head or named)[0].sha, root)
+    return Revision(name, sha, root)
 
 
 def experiments(root: Path, *, everywhere: bool) -> list[Revision]:
@@ -157,8 +158,10 @@ def _experiments(root: Path) -> list[_Experiment]:
     return [_Experiment(ref[4], ref[2] + ref[3], ref[1]) for ref in refs if ref]
 
 
-def _commit(name: str, root: Path) -> str:
-    return _git(root, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+def _commit(name: str, root: Path) -> str | None:
+    with suppress(UserError):
+        return _git(root, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+    return None
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -62,8 +62,12 @@ def load_revision(revision: str) -> Model:
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
 
+    from fashion_mnist.comparison import revisions
+
+    root = revisions.find_root()
+    sha = revisions.resolve(revision, root).sha
     try:
-        content = dvc.api.read(CHECKPOINT, rev=revision, mode="rb")
+        content = dvc.api.read(CHECKPOINT, repo=str(root), rev=sha, mode="rb")
     except (DvcException, SCMError, OSError) as error:
         raise UserError(
             f"{revision}: {CHECKPOINT} cannot be read: {' '.join(str(error).split())}"
