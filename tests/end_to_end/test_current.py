@@ -57,7 +57,12 @@ CHANGES = {
         "evaluate: src/fashion_mnist/evaluation has changed",
     ),
     "a stage": ("stages/train.py", '"""', '"""  ', "train: stages/train.py has changed"),
-    "a parameter": ("params.yaml", "epochs: 2", "epochs: 3", "train: train of params.yaml has"),
+    "a parameter": (
+        "params.yaml",
+        "epochs: 2",
+        "epochs: 3",
+        "train: train.epochs of params.yaml has",
+    ),
     "a tab": ("params.yaml", "  epochs: 2", "\tepochs: 2", "unable to read: 'params.yaml'"),
     "a conflict": ("dvc.lock", "schema:", "<<<<<<< HEAD\nschema:", "unable to read: 'dvc.lock'"),
     "a broken flow": ("dvc.yaml", "stages:", "stages: [", "unable to read: 'dvc.yaml'"),
@@ -74,6 +79,24 @@ def test_what_has_changed_or_cannot_be_read_must_run(clone, current, change):
     status, said = current()
     assert status == MUST_RUN
     assert reason in said
+
+
+def test_each_command_says_first_that_its_results_are_of_other_code(clone, monkeypatch, capsys):
+    substitute(clone, "params.yaml", "epochs: 2", "epochs: 3")
+    substitute(clone, "stages/train.py", '"""', '"""  ')
+    changed = (
+        "params.yaml has changed since (train.epochs); "
+        "code has changed since (stages/train.py): `dvc repro`"
+    )
+    assert console.run(monkeypatch, "show") == 0
+    assert capsys.readouterr().out.startswith(f"{changed}\n")
+    for command in (("compare", "main"), ("draw", "drawn"), ("summarize", "workspace")):
+        assert console.run(monkeypatch, *command) == 0
+        assert f"{changed}\n" in capsys.readouterr().err
+    assert console.run(monkeypatch, "compare", "main", "HEAD") == 0  # commits' own results
+    assert capsys.readouterr().err == ""
+    assert console.run(monkeypatch, "report", "--base", "main") == 0
+    assert f"\n\nNote that {changed}.\n" in clone.read("report.md").decode()
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def show(_: argparse.Namespace) -> None:
     root = revisions.find_root()
     workspace = revisions.resolve(revisions.WORKSPACE, root)
     recorded.check_whole(workspace)
+    if changed := recorded.changed_since(workspace):
+        print(changed)
     figures = results.read_metrics(workspace)
     if "validation_accuracy" in figures:
         accuracy = figures["validation_accuracy"]
@@ -140,6 +142,7 @@ def compare(arguments: argparse.Namespace) -> None:
         recorded.check_whole(revision)
     found = compare.compare(*(results.read_predictions(revision) for revision in (old, new)))
     metrics = compare.changes(*(results.read_metrics(revision) for revision in (old, new)))
+    recorded.tell_what_has_changed(old, new)
     if arguments.json:
         print(rendering.as_json(found, metrics))
     else:
@@ -148,10 +151,11 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def summarize(arguments: argparse.Namespace) -> None:
     """Print count, mean and standard deviation of each variant, and which beat the baseline."""
-    from fashion_mnist.comparison import revisions, summary, verdicts
+    from fashion_mnist.comparison import recorded, revisions, summary, verdicts
 
     root = revisions.find_root()
-    runs = [summary.read_run(revisions.resolve(name, root)) for name in arguments.revisions]
+    named = [revisions.resolve(name, root) for name in arguments.revisions]
+    runs = [summary.read_run(revision) for revision in named]
     for experiment in revisions.experiments(root, everywhere=arguments.all_commits):
         try:
             runs.append(summary.read_run(experiment))
@@ -170,6 +174,7 @@ def summarize(arguments: argparse.Namespace) -> None:
         print(f"no baseline: {reason}", file=sys.stderr)
     found = summary.summarize(runs, baseline)
     judged = verdicts.judge(found)
+    recorded.tell_what_has_changed(*named)
     print(
         verdicts.as_json(found, judged)
         if arguments.json

@@ -7,11 +7,14 @@ run is not. They are current when dvc.lock also records the code, parameters and
 
 import hashlib
 import io
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc.repo import Repo
@@ -24,6 +27,9 @@ from fashion_mnist.pipeline.errors import UserError
 
 FLOW, LOCK = "dvc.yaml", "dvc.lock"
 KINDS = ("metrics", "plots")
+CODE = ("src/", "stages/", "its command")
+"""How the names of changes begin that are the code's; all others are the data's."""
+NAMED = 5
 SAID = {"deleted": "is missing", "modified": "has changed", "new": "is not in dvc.lock"}
 """DVC's words for a file or a parameter that differs from dvc.lock, in ours."""
 
@@ -105,6 +111,26 @@ def _fault(path: str, content: bytes | None, md5: str | None) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Change:
+    """One of the reasons why a stage must run.
+
+    Attributes:
+        stage: its name.
+        what: the path, parameter or command that differs from dvc.lock.
+        file: of the parameter; empty for all else.
+        fate: the predicate of the sentence, such as "has changed".
+    """
+
+    stage: str
+    what: str
+    file: str
+    fate: str
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.what}{f' of {self.file}' * bool(self.file)} {self.fate}"
+
+
 def outdated(root: Path) -> list[str]:
     """Why the pipeline must run for its results to be those of what lies here; empty if not.
 
@@ -118,27 +144,88 @@ def outdated(root: Path) -> list[str]:
         root: the folder of dvc.yaml.
     """
     try:
-        with Repo(str(root)) as repo:
-            stages = list(repo.index.stages)
-            made = {out.fs_path: out for stage in stages for out in stage.outs if out.use_cache}
-            return [reason for stage in stages for reason in _changes(stage, made)]
+        return [str(change) for change in _changes(root)]
     except DvcException as error:
         return [str(error)]
 
 
-def _changes(stage: Stage, made: dict[str, Output]) -> Iterator[str]:
+def changed_since(revision: Revision) -> str:
+    """What has changed since the results of the workspace were made, in one sentence.
+
+    Empty where nothing has changed, and for a commit. Each kind names `NAMED` keys at most.
+    """
+    if revision.sha is not None:
+        return ""
+    kinds: dict[str, dict[str, None]] = {}
+    try:
+        for change in _changes(revision.root):
+            kind = "code" if change.what.startswith(CODE) else "data"
+            kinds.setdefault(change.file or kind, {})[change.what] = None
+    except DvcException as error:
+        return str(error)
+    found = [
+        f"{kind} has changed since ({', '.join(list(keys)[:NAMED])}{', …' * (len(keys) > NAMED)})"
+        for kind, keys in kinds.items()
+    ]
+    return f"{'; '.join(found)}: `dvc repro`" if found else ""
+
+
+def tell_what_has_changed(*given: Revision) -> None:
+    """Print `changed_since` of the workspace on stderr: stdout may be Markdown or JSON."""
+    for revision in dict.fromkeys(given):
+        if changed := changed_since(revision):
+            print(changed, file=sys.stderr)
+
+
+def _changes(root: Path) -> list[Change]:
+    with Repo(str(root)) as repo:
+        stages = list(repo.index.stages)
+        made = {out.fs_path: out for stage in stages for out in stage.outs if out.use_cache}
+        return [change for stage in stages for change in _changes_of(stage, made)]
+
+
+def _changes_of(stage: Stage, made: dict[str, Output]) -> Iterator[Change]:
     name = stage.name
     if stage.changed_stage():
-        yield f"{name}: its command has changed"
+        yield Change(name, "its command", "", "has changed")
     if stage.is_callback or stage.always_changed:
-        yield f"{name}: it runs always"
+        yield Change(name, "it", "", "runs always")
     for item in [*stage.deps, *stage.outs]:
         for path, status in item.workspace_status().items():
             source = made.get(item.fs_path)
             agreed = source and item.hash_info and item.hash_info == source.hash_info
             if status == "deleted" and agreed:
                 continue  # cached, not checked out, and the same to all who name it
-            keys = status if isinstance(status, dict) else {path: status}
-            where = f" of {path}" if isinstance(status, dict) else ""
-            for key, is_ in keys.items():
-                yield f"{name}: {key}{where} {SAID[is_ if item.hash_info else 'new']}"
+            if isinstance(status, dict):
+                for key, is_ in _keys(item, status).items():
+                    yield Change(name, key, path, SAID[is_])
+            else:
+                yield Change(name, path, "", SAID[status if item.hash_info else "new"])
+
+
+def _keys(item: ParamsDependency, sections: dict[str, str]) -> dict[str, str]:
+    """The single parameters that differ, where DVC names the section; what of each in its words."""
+    found: dict[str, str] = {}
+    for section, is_ in sections.items():
+        was, now = (
+            flat({section: values[section]} if section in values else {})
+            for values in (item.hash_info.value or {}, item.read_params())
+        )
+        differ = {
+            key: "deleted" if key not in now else "modified" if key in was else "new"
+            for key in was | now
+            if was.get(key) != now.get(key)
+        }
+        found |= differ or {section: is_}
+    return found
+
+
+def flat(section: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters by dotted key, values as text."""
+    found: dict[str, str] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = str(value)
+    return found

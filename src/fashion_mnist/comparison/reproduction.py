@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from fashion_mnist.comparison import programs, recorded
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
-from fashion_mnist.comparison.summary import flat
 from fashion_mnist.pipeline.errors import UserError
 
 Outcome = Literal["same", "other", "unknown"]
@@ -82,7 +81,8 @@ def _cause(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _parameters(stage: dict[str, Any]) -> dict[str, str]:
-    return {k: v for section in stage.get("params", {}).values() for k, v in flat(section).items()}
+    sections = stage.get("params", {}).values()
+    return {key: value for each in sections for key, value in recorded.flat(each).items()}
 
 
 def is_native(parameters: dict[str, str]) -> bool:

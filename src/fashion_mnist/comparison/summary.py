@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any
 
 from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.results import Metrics, read_metrics
@@ -101,7 +100,7 @@ def read_run(revision: Revision) -> Run:
         recipe: dict[str, str] = {}
         for locked in (stages[stage] for stage in STAGES):
             for section in locked.get("params", {}).values():
-                recipe |= flat(section)
+                recipe |= recorded.flat(section)
             for dependency in locked.get("deps", []):
                 if dependency["path"].startswith(("src/", "stages/", "data/raw")):
                     recipe[dependency["path"]] = dependency["md5"]
@@ -174,17 +173,6 @@ def _names(recipes: Sequence[dict[str, str]], without: set[str]) -> list[str]:
         f"{name}, code or data {order.index(source) + 1}"
         for name, source in zip(names, sources, strict=True)
     ]
-
-
-def flat(section: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested parameters by dotted key, values as text."""
-    found: dict[str, str] = {}
-    for key, value in section.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = str(value)
-    return found
 
 
 def spread(values: Sequence[float]) -> str:

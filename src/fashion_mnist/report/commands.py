@@ -59,9 +59,11 @@ def draw(arguments: argparse.Namespace) -> None:
     from fashion_mnist.report import charts, dvc_output
 
     root, base = revisions.find_root(), arguments.base
-    recorded.check_whole(revisions.resolve(revisions.WORKSPACE, root))
+    workspace = revisions.resolve(revisions.WORKSPACE, root)
+    recorded.check_whole(workspace)
     if base is not None:
         revisions.resolve(base, root).fetch_blobs()
+    recorded.tell_what_has_changed(workspace)
     pictures = {
         arguments.folder / f"{Path(plot).stem.lower()}.png": charts.png(specification)
         for plot, specification in dvc_output.vega(base, root).items()

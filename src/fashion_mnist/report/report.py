@@ -83,8 +83,8 @@ def make(base: Revision, verified: str = "") -> Report:
     pictures |= {path: content for path, (_, content) in garments.items()}
     verdict, recalls, one_right = ([_no_verdict(fault)], [], None) if fault else _verdict(*named)
     parts = [f"## Results of {named[0].name} and of {THIS}", *filter(None, [verified]), *verdict]
-    if lacking:
-        parts.append(f"Note that {lacking}.")
+    changed = "" if fault else recorded.changed_since(workspace)
+    parts += [f"Note that {note}." for note in (lacking, changed) if note]
     for plot in drawn:  # what is long comes last: a report that is cut keeps its pictures
         name, alternative = CHARTS[plot]
         of_both = f"{alternative}: {named[0].name} and {THIS}"
