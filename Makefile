@@ -121,8 +121,8 @@ price: install ## time native arithmetic beside portable, pair by pair; nothing 
 	$(VENV) dvc repro prepare
 	$(VENV) $(call record,arithmetic)
 
-docs: install ## write docs/parameters.md from the schemas and params.yaml
-	$(VENV) python docs/parameters.py
+docs: install ## write the pages of parameters and metrics, and params.yaml's comments
+	$(VENV) python docs/pages.py
 
 lint: install .venv/lint.installed ## check style, formatting and types
 	$(VENV) ruff check .

@@ -30,10 +30,7 @@ def main() -> None:
         logits = predict_logits(network, images, settings.batch_size)
         robust = accuracies(network, test, settings, device) if settings.corruptions else {}
     made = metrics.predictions(logits, test.labels)
-    report = metrics.metrics(made, settings.calibration_bins)
-    report |= metrics.without_near_seen(made, test.nearest)
-    if robust:
-        report["accuracy_corrupted"] = sum(robust.values()) / len(robust)
+    report = metrics.metrics(made, settings.calibration_bins, test.nearest, robust.values())
     files.write(
         {
             Path("metrics/evaluate.json"): files.json_bytes(report),

@@ -13,30 +13,32 @@ MAKEFILE = (PROJECT / "Makefile").read_text()
 
 
 @pytest.fixture(scope="module")
-def parameters():
-    """The module docs/parameters.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("docs_parameters", PROJECT / "docs/parameters.py")
+def written():
+    """The module docs/pages.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("docs_pages", PROJECT / "docs/pages.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_page_of_parameters_is_what_the_schemas_say(parameters):
-    """`make docs` writes it."""
-    assert parameters.PAGE.read_text(encoding="utf-8") == parameters.page()
+def test_the_pages_of_parameters_and_metrics_are_what_the_code_says(written):
+    """`make docs` writes them."""
+    parameters, metrics = written.PARAMETERS_PAGE, written.METRICS_PAGE
+    assert parameters.read_text(encoding="utf-8") == written.parameters_page()
+    assert metrics.read_text(encoding="utf-8") == written.metrics_page()
 
 
-def test_each_key_has_a_meaning_that_names_its_choices(parameters):
-    for section, node in parameters.SCHEMA["properties"].items():
-        for key, leaf, _ in parameters.leaves(section, node, node["default"]):
-            said = parameters.meaning(leaf)
+def test_each_key_has_a_meaning_that_names_its_choices(written):
+    for section, node in written.SCHEMA["properties"].items():
+        for key, leaf, _ in written.leaves(section, node, node["default"]):
+            said = written.meaning(leaf)
             assert [choice for choice in leaf.get("enum", []) if choice not in said] == [], key
 
 
-def test_the_comments_of_params_yaml_are_the_schemas(parameters):
+def test_the_comments_of_params_yaml_are_the_schemas(written):
     """Whatever its values are. `make docs` writes them."""
-    text = parameters.FILE.read_text(encoding="utf-8")
-    made = parameters.commented(YAML(typ="safe").load(text))
+    text = written.FILE.read_text(encoding="utf-8")
+    made = written.commented(YAML(typ="safe").load(text))
     assert without_values(text) == without_values(made)
 
 
@@ -46,16 +48,16 @@ def without_values(text: str) -> list[str]:
     return [re.sub(r"^( *\w+:).*?(?:\s*(#.*))?$", r"\1 \2", line) for line in lines]
 
 
-def test_make_docs_adds_a_new_key_and_keeps_the_values_that_are_there(parameters, tmp_path):
+def test_make_docs_adds_a_new_key_and_keeps_the_values_that_are_there(written, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(params_text(**{"train.lr": 0.02}).replace("  ema: 0.0\n", ""))
-    made = YAML(typ="safe").load(parameters.completed(path))
+    made = YAML(typ="safe").load(written.completed(path))
     assert made == YAML(typ="safe").load(params_text(**{"train.lr": 0.02}))
 
 
-def test_a_stage_and_those_after_it_run_again(parameters):
-    assert parameters.rerun("model") == ["train", "evaluate"]
-    assert parameters.rerun("evaluate") == ["evaluate"]
+def test_a_stage_and_those_after_it_run_again(written):
+    assert written.rerun("model") == ["train", "evaluate"]
+    assert written.rerun("evaluate") == ["evaluate"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

@@ -15,6 +15,7 @@ from fashion_mnist.evaluation import metrics, tables
 from fashion_mnist.evaluation.metrics import MILLION
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.pipeline.splits import Nearest
 
 
 def made(labels, predicted, confidence=0.9):
@@ -71,6 +72,21 @@ def test_the_last_digit_moves_no_sample_to_another_bin(bins):
 def test_of_equal_logits_the_first_class_is_predicted():
     made = metrics.predictions(torch.zeros(1, 10), np.array([3]))
     assert made.predicted.tolist() == [0]
+
+
+def test_of_equal_logits_a_share_of_the_classes_is_in_the_top_two():
+    """A network that says nothing is right as often as scikit-learn has it, and not always."""
+    labels, logits = np.arange(10), torch.zeros(10, 10)
+    figures = metrics.metrics(metrics.predictions(logits, labels), 15)
+    assert figures["top2_accuracy"] == 0.2 == sk.top_k_accuracy_score(labels, logits.numpy(), k=2)
+
+
+def test_every_row_of_the_table_is_a_figure_and_every_figure_has_a_row():
+    predictions, _ = random_predictions()
+    distances = np.full(500, 50, np.float32)
+    nearest = Nearest(distances, np.arange(500), predictions.labels)
+    figures = metrics.metrics(predictions, 15, nearest, [0.5, 0.7])
+    assert list(figures) == [metric.key for metric in metrics.METRICS]
 
 
 @pytest.mark.parametrize("classes", [3, 10])

@@ -3,7 +3,7 @@
 import pytest
 
 from fashion_mnist.comparison.summary import Run
-from fashion_mnist.report.judgement import cautions, metrics_table
+from fashion_mnist.report.judgement import cautions
 
 RECIPE = {
     "train.lr": "0.001",
@@ -57,29 +57,3 @@ def test_native_arithmetic_makes_the_processor_a_cause():
     native = {"train.arithmetic": "native"}
     found = cautions(run(**native), run(**native))
     assert found[0] == "Native arithmetic: another processor acts like another seed."
-
-
-def test_each_metric_is_judged_by_its_direction():
-    base = {"accuracy": 0.9, "accuracy_low": 0.88, "accuracy_high": 0.92, "ece": 0.02, "loss": 0.4}
-    base |= {"train_loss": 0.5, "parameters": 100, "same": 1}
-    new = {"accuracy": 0.91, "accuracy_low": 0.89, "accuracy_high": 0.93, "ece": 0.03, "loss": 0.3}
-    new |= {"train_loss": 0.4, "parameters": 200, "same": 1}
-    made = metrics_table(base, new, ("main", "this pull request"))
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.splitlines()]
-    assert rows[0] == ["metric", "main", "this pull request", "change", ""]
-    assert rows[2:] == [
-        ["accuracy", "0.9 (0.88 to 0.92)", "0.91 (0.89 to 0.93)", "+0.01", "better"],
-        ["ece", "0.02", "0.03", "+0.01", "worse"],
-        ["loss", "0.4", "0.3", "-0.1", "better"],
-        ["train_loss", "0.5", "0.4", "-0.1", ""],
-        ["parameters", "100", "200", "+100", ""],
-    ]
-
-
-def test_a_metric_that_one_side_lacks_is_shown_without_a_judgement():
-    made = metrics_table({"accuracy": 0.9}, {"accuracy": 0.9, "ece": 0.1}, ("a", "b"))
-    assert made.splitlines()[2:] == ["| ece | - | 0.1 | - |  |"]
-
-
-def test_no_difference_makes_no_table():
-    assert metrics_table({"accuracy": 0.9}, {"accuracy": 0.9}, ("a", "b")) is None

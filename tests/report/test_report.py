@@ -58,7 +58,9 @@ def test_verdict_tables_and_pictures(project, reported):
     told = f"**This pull request is better than {main} on this test set: accuracy 0.9000"
     assert verdict.startswith(told)
     assert "One seed each" in text.split("\n\n")[3]
-    assert re.search(r"^\| accuracy \| 0.9\b.* \| 0.975\b.* \| \+0.075 \| better \|$", text, re.M)
+    assert re.search(
+        r"^\| Accuracy \| 0.9000\b.* \| 0.9750\b.* \| \+0.0750 \| better \|$", text, re.M
+    )
     assert "| params.yaml | train.lr | 0.001  | 0.003       |" in text
     assert "workspace" not in text
     names = ("loss", "accuracy", "confusion", "misclassified_base", "misclassified_new")
@@ -99,7 +101,7 @@ def test_a_small_change_does_not_vanish_in_rounding(project, reported):
     project.commit()
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9, "ece": 0.0000149}))
     project.record()
-    assert "| ece | 1.48e-05 | 1.49e-05 | +1e-07 | worse |" in reported()
+    assert "| Expected calibration error | 1.48e-05 | 1.49e-05 | +1e-07 | worse |" in reported()
 
 
 def test_what_else_changed_is_told_above_everything_that_is_shown(project, reported):

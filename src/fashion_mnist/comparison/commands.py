@@ -141,7 +141,7 @@ def compare(arguments: argparse.Namespace) -> None:
     for revision in (old, new):
         recorded.check_whole(revision)
     found = compare.compare(*(results.read_predictions(revision) for revision in (old, new)))
-    metrics = compare.changes(*(results.read_metrics(revision) for revision in (old, new)))
+    metrics = results.read_metrics(old), results.read_metrics(new)
     recorded.tell_what_has_changed(old, new)
     if arguments.json:
         print(rendering.as_json(found, metrics))

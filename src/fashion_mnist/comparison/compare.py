@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fashion_mnist.comparison.results import Metrics, Predictions, check_same_test_set
+from fashion_mnist.comparison.results import Predictions, check_same_test_set
 from fashion_mnist.comparison.statistics import (
     SIGNIFICANCE,
     Pairs,
@@ -126,11 +126,3 @@ def _recalls(old: Predictions, new: Predictions) -> pd.DataFrame:
     table["count"] = actual.value_counts()
     largest_first = table["difference"].round(12).abs().sort_values(ascending=False, kind="stable")
     return table.loc[largest_first.index]
-
-
-def changes(old: Metrics, new: Metrics) -> pd.DataFrame:
-    """A row for each metric of either; columns `old`, `new`, `difference`, empty where unknown."""
-    names = list(dict.fromkeys([*new, *old]))
-    table = pd.DataFrame({"old": old, "new": new}, index=names, dtype=float)
-    table["difference"] = table["new"] - table["old"]
-    return table

@@ -7,24 +7,29 @@ from typing import Any
 import pandas as pd
 
 from fashion_mnist.comparison.compare import Comparison
+from fashion_mnist.comparison.metrics import changes, differing
+from fashion_mnist.comparison.results import Metrics
 from fashion_mnist.comparison.tables import number, table
 
 SHOWN = 10
 """Images of each kind that text and Markdown name; JSON names all."""
 
 
-def text(comparison: Comparison, metrics: pd.DataFrame, *, markdown: bool = False) -> str:
+def text(
+    comparison: Comparison, metrics: tuple[Metrics, Metrics], *, markdown: bool = False
+) -> str:
     """The verdict first, then metrics, recall by class, and images that changed sides.
 
     Of two that are the same in all of these the verdict says it all.
     """
     old, new = comparison.old, comparison.new
-    if comparison.same and (metrics["difference"] == 0).all():
+    figures = differing(*metrics, (old, new), markdown=markdown)
+    if comparison.same and not figures:
         return comparison.sentence
     parts = [
         comparison.sentence,
         comparison.grounds,
-        table(["metric", old, new, "difference"], _rows(metrics), markdown=markdown),
+        *filter(None, [figures]),
         recalls(comparison, markdown=markdown),
         _images(f"only {new} gets right", f"{old} says", comparison.gained, markdown),
         _images(f"only {old} gets right", f"{new} says", comparison.lost, markdown),
@@ -35,14 +40,11 @@ def text(comparison: Comparison, metrics: pd.DataFrame, *, markdown: bool = Fals
 def recalls(comparison: Comparison, *, markdown: bool) -> str:
     """The change of each class's recall, largest first."""
     header = ["recall of", comparison.old, comparison.new, "difference"]
-    return table(header, _rows(comparison.recalls), markdown=markdown)
-
-
-def _rows(frame: pd.DataFrame) -> list[list[str]]:
-    return [
+    rows = [
         [str(name), number(row["old"]), number(row["new"]), number(row["difference"], signed=True)]
-        for name, row in frame.iterrows()
+        for name, row in comparison.recalls.iterrows()
     ]
+    return table(header, rows, markdown=markdown)
 
 
 def _images(kind: str, says: str, images: pd.DataFrame, markdown: bool) -> str:
@@ -58,7 +60,7 @@ def _images(kind: str, says: str, images: pd.DataFrame, markdown: bool) -> str:
     return ("\n\n" if markdown else "\n").join(parts)
 
 
-def as_json(comparison: Comparison, metrics: pd.DataFrame) -> str:
+def as_json(comparison: Comparison, metrics: tuple[Metrics, Metrics]) -> str:
     """Everything, for other programs; null stands for a value that a revision lacks."""
     pairs = comparison.pairs
     content = {
@@ -80,7 +82,16 @@ def as_json(comparison: Comparison, metrics: pd.DataFrame) -> str:
             "only_old": pairs.only_old,
             "neither": pairs.neither,
         },
-        "metrics": _records(metrics, "name"),
+        "metrics": [
+            {
+                "name": change.metric.key,
+                "old": change.old,
+                "new": change.new,
+                "difference": change.difference,
+                "direction": change.metric.direction,
+            }
+            for change in changes(*metrics)
+        ],
         "recall": _records(comparison.recalls, "class"),
         "gained": _records(comparison.gained, "index"),
         "lost": _records(comparison.lost, "index"),

@@ -11,24 +11,26 @@ from typing import Any
 
 import yaml
 
-from fashion_mnist.comparison.tables import number, table
+from fashion_mnist.comparison.tables import table
+from fashion_mnist.data.parameters import Fetch
 from fashion_mnist.deployment import record
 from fashion_mnist.deployment.models import CHECKPOINT
 from fashion_mnist.deployment.record import Record
+from fashion_mnist.evaluation.metrics import METRICS
 
 HUB = "zalando-datasets/fashion_mnist"
 """The data set's name there."""
-OFFICIAL = "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+OFFICIAL = Fetch().sha256.test.images
 """SHA-256 of its test images, uncompressed: other images are another data set."""
-METRICS = {
-    "accuracy": ("accuracy", "Accuracy"),
-    "loss": ("loss", "Cross-entropy (nats)"),
-    "top2_accuracy": ("accuracy", "Top-2 accuracy"),
-    "macro_f1": ("f1", "Macro F1"),
-    "worst_recall": ("recall", "Recall of the worst class"),
-    "ece": ("expected_calibration_error", "Expected calibration error"),
+TYPES = {
+    "top2_accuracy": "accuracy",
+    "macro_f1": "f1",
+    "worst_recall": "recall",
+    "ece": "expected_calibration_error",
+    "accuracy_without_near_seen": "accuracy",
+    "accuracy_corrupted": "accuracy",
 }
-"""Metrics that the head lists, by their key: type and name."""
+"""What the Hub calls a kind of metric, where it is not our key."""
 CARD = """\
 ---
 {head}---
@@ -150,14 +152,14 @@ def markdown(root: Path) -> str:
         tested=f"{sum(counts):,}",
         results=table(
             ["metric", "value"],
-            [[key, number(value)] for key, value in evaluation.items()],
+            [[m.title, m.shown(evaluation[m.key])] for m in METRICS if m.key in evaluation],
             markdown=True,
         ),
         by_class=table(
             list(made.classes[0]), [list(row.values()) for row in made.classes], markdown=True
         ),
         bins=made.parameters["evaluate"]["calibration_bins"],
-        ece=number(evaluation["ece"]),
+        ece=f"{evaluation['ece']:.4f}",
         confidence=_percent(confidence),
         calibration="overconfident" if confidence > evaluation["accuracy"] else "underconfident",
         worst=worst["class"],
@@ -181,10 +183,11 @@ def head(made: Record, name: str, licence: str) -> dict[str, Any]:
         found["tags"].append("fashion-mnist")
         found["datasets"] = [HUB]
     metrics = [
-        {"type": kind, "name": title, "value": made.evaluation[key]}
-        for key, (kind, title) in METRICS.items()
+        {"type": TYPES.get(m.key, m.key), "name": m.title, "value": made.evaluation[m.key]}
+        for m in METRICS
+        if m.direction != "none" and m.key in made.evaluation
     ]
-    found["metrics"] = list(dict.fromkeys(kind for kind, _ in METRICS.values()))
+    found["metrics"] = list(dict.fromkeys(metric["type"] for metric in metrics))
     result = {
         "task": {"type": "image-classification", "name": "Image classification"},
         "dataset": {**dataset, "split": "test"},

@@ -5,14 +5,34 @@ tests compare each figure with theirs.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.files import Value
+from fashion_mnist.pipeline.metric import Metric, in_order
 from fashion_mnist.pipeline.splits import Nearest
+
+if TYPE_CHECKING:  # a comparison reads the table below without waiting for PyTorch
+    from torch import Tensor
+
+METRICS = (
+    Metric("accuracy", "Accuracy", "higher"),
+    Metric("accuracy_low", "Accuracy, lower end of the 95 % interval"),
+    Metric("accuracy_high", "Accuracy, upper end of the 95 % interval"),
+    Metric("loss", "Cross-entropy (nats)", "lower"),
+    Metric("top2_accuracy", "Top-2 accuracy", "higher"),
+    Metric("macro_f1", "Macro F1", "higher"),
+    Metric("worst_recall", "Recall of the worst class", "higher"),
+    Metric("ece", "Expected calibration error", "lower"),
+    Metric("near_seen", "Near-duplicates of training images", digits=0),
+    Metric("accuracy_without_near_seen", "Accuracy without near-duplicates", "higher"),
+    Metric("accuracy_corrupted", "Mean accuracy under corruptions", "higher"),
+)
+"""All that `metrics` may return, in this order."""
 
 MILLION = 1_000_000
 
@@ -46,7 +66,7 @@ class Predictions:
         return right
 
 
-def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
+def predictions(logits: "Tensor", labels: np.ndarray) -> Predictions:
     """Predictions from logits, N×K, on any device, and true classes, int64, N.
 
     Raises:
@@ -61,29 +81,45 @@ def predictions(logits: Tensor, labels: np.ndarray) -> Predictions:
     return Predictions(labels, log_shares.argmax(axis=1), log_shares, millionths.numpy())
 
 
-def metrics(made: Predictions, bins: int) -> dict[str, Value]:
-    """The figures of a split, shares of 1 but for `loss`, which is in nats.
+def metrics(
+    made: Predictions,
+    bins: int,
+    nearest: Nearest | None = None,
+    corrupted: Collection[float] = (),
+) -> dict[str, Value]:
+    """The figures of a split by the keys of `METRICS`: shares of 1, the loss in nats, a count.
 
-    accuracy with its Wilson 95 % interval: `accuracy_low`, `accuracy_high`; `loss`, the mean
-    cross-entropy; `top2_accuracy`; `macro_f1` and `worst_recall` over the classes that occur;
-    `ece`, the expected calibration error over `bins` equal bins (Guo et al., 2017).
+    The interval is Wilson's; of equal logits the first class counts as the most probable; F1 and
+    recall are of the classes that occur; `ece` is that of Guo et al., 2017.
+
+    Args:
+        made: the predictions.
+        bins: of confidence, equally wide, for `ece`.
+        nearest: the most similar training images, where they are known.
+        corrupted: the accuracies under corruptions, where they were measured.
     """
     count, right = len(made.labels), int(made.correct.sum())
     low, high = wilson_interval(right, count)
     of_label = made.log_probabilities[np.arange(count), made.labels]
-    better = (made.log_probabilities > of_label[:, None]).sum(axis=1)
+    equal_before = np.arange(made.log_probabilities.shape[1]) < made.labels[:, None]
+    before = made.log_probabilities > of_label[:, None]
+    before |= equal_before & (made.log_probabilities == of_label[:, None])
     _, recall, f1, support = class_figures(made)
     occurring = support > 0
-    return {
+    figures: dict[str, Value] = {
         "accuracy": right / count,
         "accuracy_low": low,
         "accuracy_high": high,
         "loss": -math.fsum(of_label) / count,
-        "top2_accuracy": float((better < 2).mean()),
+        "top2_accuracy": float((before.sum(axis=1) < 2).mean()),
         "macro_f1": float(f1[occurring].mean()),
         "worst_recall": float(recall[occurring].min()),
         "ece": calibration_error(made, bins),
+        **without_near_seen(made, nearest),
     }
+    if corrupted:
+        figures["accuracy_corrupted"] = sum(corrupted) / len(corrupted)
+    return in_order(METRICS, figures)
 
 
 def wilson_interval(right: int, count: int) -> tuple[float, float]:

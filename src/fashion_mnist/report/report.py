@@ -8,6 +8,7 @@ from typing import Any
 
 from fashion_mnist.comparison import recorded, rendering
 from fashion_mnist.comparison.compare import compare
+from fashion_mnist.comparison.metrics import differing
 from fashion_mnist.comparison.results import Metrics, read_metrics, read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.comparison.summary import read_run
@@ -15,7 +16,7 @@ from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.report import charts, dvc_output
 from fashion_mnist.report.garments import one_right_png
-from fashion_mnist.report.judgement import cautions, metrics_table
+from fashion_mnist.report.judgement import cautions
 from fashion_mnist.report.markdown import details, picture, shorten
 
 REPORT = "report.md"
@@ -142,7 +143,7 @@ def _metrics(base: Revision, new: Revision) -> str | None:
             figures.append(read_metrics(revision))
         except UserError:  # a file that is cut: the report's first lines say so
             figures.append({})
-    return metrics_table(figures[0], figures[1], (base.name, new.name))
+    return differing(figures[0], figures[1], (base.name, new.name), markdown=True)
 
 
 def _verdict(base: Revision, new: Revision) -> tuple[list[str], list[str], bytes | None]:

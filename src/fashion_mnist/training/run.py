@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from fashion_mnist.model.networks import multiply_adds
 from fashion_mnist.pipeline import files
+from fashion_mnist.pipeline.metric import in_order
+from fashion_mnist.training.metrics import METRICS
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.trainer import COLUMNS, NotFinite, Row, Trainer, best_row
 
@@ -90,12 +92,13 @@ def summary(trainer: Trainer) -> dict[str, Any]:
     """The metrics of the run: those of the best epoch, and which it was."""
     best = best_row(trainer.history)
     assert best is not None, "a finished run has an epoch"
-    return {
+    figures = {
         "best_epoch": best["epoch"],
         **{column: best[column] for column in COLUMNS[1:5] if best[column] is not None},
         "parameters": sum(p.numel() for p in trainer.network.parameters()),
         "multiply_adds": multiply_adds(trainer.network),
     }
+    return in_order(METRICS, figures)
 
 
 @contextmanager

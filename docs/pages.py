@@ -1,6 +1,6 @@
-"""Write docs/parameters.md, and the comments of params.yaml, from the schemas and dvc.yaml.
+"""Write the pages of parameters and metrics, and the comments of params.yaml, from the code.
 
-python docs/parameters.py
+python docs/pages.py
 """
 
 import io
@@ -17,18 +17,27 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from fashion_mnist.comparison.tables import table  # noqa: E402, once the path is right
+from fashion_mnist.evaluation.metrics import METRICS as EVALUATION  # noqa: E402
 from fashion_mnist.parameters import Parameters  # noqa: E402
 from fashion_mnist.pipeline import files  # noqa: E402
 from fashion_mnist.pipeline.parameters import describe, read, validate  # noqa: E402
+from fashion_mnist.training.metrics import METRICS as TRAINING  # noqa: E402
 
-PAGE = ROOT / "docs/parameters.md"
+PARAMETERS_PAGE = ROOT / "docs/parameters.md"
+METRICS_PAGE = ROOT / "docs/metrics.md"
 FILE = ROOT / "params.yaml"
-PAGE_HEAD = """# Parameters
+PARAMETERS_HEAD = """# Parameters
 
 Written by `make docs` from the schemas (`parameters.py` in the folders of `src/fashion_mnist`) and
 from `dvc.yaml`; not to be edited. `params.yaml` holds the values that a run uses: `dvc exp run -S
 KEY=VALUE` changes one for a run, an editor for good. After any change the stage `check` reads the
 whole file first."""
+METRICS_HEAD = """# Metrics
+
+Written by `make docs` from `METRICS` in `evaluation/metrics.py` and `training/metrics.py`; not to
+be edited. `fashion-mnist compare` and the comment on a pull request judge a change by the
+direction; a metric without one is shown and not judged. The figures of `metrics/data.json` describe
+the data."""
 FILE_HEAD = """\
 # Every setting of the pipeline, and the only place where a run is configured:
 #   dvc exp run -S train.epochs=20
@@ -39,9 +48,9 @@ Node = dict[str, Any]
 SCHEMA: Node = Parameters.model_json_schema()
 
 
-def page() -> str:
+def parameters_page() -> str:
     """docs/parameters.md as it should be."""
-    parts = [PAGE_HEAD]
+    parts = [PARAMETERS_HEAD]
     for section, node in SCHEMA["properties"].items():
         parts += [f"## {section}", f"{meaning(node)} A change runs {listed(rerun(section))} again."]
         rows = [
@@ -49,6 +58,18 @@ def page() -> str:
             for key, leaf, value in leaves(section, node, node["default"])
         ]
         parts.append(table(["key", "value", "default", "meaning"], rows, markdown=True))
+    return "\n\n".join(parts).replace("---:", "---") + "\n"
+
+
+def metrics_page() -> str:
+    """docs/metrics.md as it should be."""
+    parts = [METRICS_HEAD]
+    for path, metrics in (("evaluate", EVALUATION), ("train", TRAINING)):
+        rows = [[f"`{m.key}`", m.title, m.direction.replace("none", "")] for m in metrics]
+        parts += [
+            f"## metrics/{path}.json",
+            table(["key", "metric", "better"], rows, markdown=True),
+        ]
     return "\n\n".join(parts).replace("---:", "---") + "\n"
 
 
@@ -138,5 +159,7 @@ def listed(names: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    files.write({PAGE: page().encode(), FILE: completed(FILE).encode()})
-    print(*(path.relative_to(ROOT) for path in (PAGE, FILE)))
+    written = {PARAMETERS_PAGE: parameters_page(), METRICS_PAGE: metrics_page()}
+    written[FILE] = completed(FILE)
+    files.write({path: text.encode() for path, text in written.items()})
+    print(*(path.relative_to(ROOT) for path in written))
