@@ -106,7 +106,8 @@ def run(command: Command, settings: Mapping[str, str] | None = None) -> None:
 def pip_settings(python: Path) -> dict[str, str]:
     """What pip's files and variables set for an installation, the strongest for each name."""
     command = [str(python), "-I", "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    told = {**os.environ, "PIP_USER": "0"}  # which set would list the user's own file alone
+    listed = subprocess.run(command, env=told, stdout=subprocess.PIPE, text=True, check=True).stdout
     found = {}
     for section in ("global", "install", ":env:"):  # the later is the stronger
         for name, value in re.findall(rf"^{section}\.([\w-]+)=(.*)$", listed, re.MULTILINE):

@@ -1,6 +1,7 @@
 """What `make install` installs, and that nothing else can come in: without a network."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_a_mirror_passes_to_both_and_what_changes_the_result_to_none():
         "PIP_INDEX_URL": "https://mirror/simple",
         "PIP_CERT": "/ca.pem",
         "PIP_TIMEOUT": "60",
-        "PIP_CONFIG_FILE": install.os.devnull,
+        "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_DEFAULT_INDEX": "https://mirror/simple",
         "UV_HTTP_TIMEOUT": "60",
@@ -87,13 +88,13 @@ def test_an_index_that_uv_alone_is_told_of_is_pips_too():
     assert "PIP_INDEX_URL" not in install.without_index(found)
 
 
-def wheel(folder: Path, name: str, version: str = "1") -> str:
+def wheel(folder: Path, name: str, version: str = "1", more: str = "") -> str:
     """Write a wheel; the line of a lock that lets it in."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}.py", "")
         for file, text in {
-            "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}",
             "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             "RECORD": "",
         }.items():
@@ -109,7 +110,9 @@ def project(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
     for name in ("build", "run", "torch", "test"):
         (root / f"requirements/{name}.txt").write_text(wheel(wheels, name))
-    (root / "requirements/torch-cpu.txt").write_text(wheel(cpu, "torch", "1+cpu"))
+    (root / "requirements/torch-cpu.txt").write_text(
+        wheel(cpu, "torch", "1+cpu", "Requires-Dist: not-asked-for-there\n")
+    )
     (cpu / "index.html").write_text('<a href="torch-1+cpu-py3-none-any.whl">torch-1+cpu</a>')
     monkeypatch.setattr(install, "CPU_INDEX", cpu.parent.as_uri())
 
@@ -128,11 +131,15 @@ def project(tmp_path, monkeypatch):
     tools.write_text(sysconfig.get_path("purelib"))  # with this environment's pip and uv
     (root / ".venv/bin/pip").touch()
 
-    (tmp_path / "pip.conf").write_text("[install]\nuser = true\nroot = /nowhere\n")
+    (root / ".venv/pip.conf").write_text(
+        f"[global]\nuser = true\nroot = /nowhere\nno-index = true\nfind-links = {wheels}\n"
+    )
     (tmp_path / "uv/uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
-    own = {"PIP_CONFIG_FILE": tmp_path / "pip.conf", "XDG_CONFIG_HOME": tmp_path}
-    own |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels, "UV_CACHE_DIR": tmp_path / "cache"}
-    for name, value in {**HOSTILE, **own, "PYTHONPATH": wheels}.items():
+    own = {"HOME": tmp_path, "XDG_CONFIG_HOME": tmp_path}
+    own |= {"UV_CACHE_DIR": tmp_path / "cache", "PYTHONPATH": wheels}
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    for name, value in {**HOSTILE, **own}.items():
         monkeypatch.setenv(name, str(value))
     return root
 
