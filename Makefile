@@ -25,7 +25,7 @@ VENV := export PATH="$(CURDIR)/$(BIN):$$PATH";
 record = python benchmarks/$(1).py > benchmarks/.$(1).tmp && \
   mv benchmarks/.$(1).tmp benchmarks/$(1).txt && cat benchmarks/$(1).txt
 
-.PHONY: help install repro pull results verified test test-slow kills bench accuracy variants table \
+.PHONY: help install repro pull results verified test test-all kills bench accuracy variants table \
   overheads scale pictures golden processors price docs lint format lock always
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -70,11 +70,11 @@ verified: install ## write to verified.txt whether the committed results can be 
 	  cat verified.txt; case $$status in 3) ;; *) exit $$status ;; esac
 
 # Two workers, each taking from the other what is left
-test: install .venv/test.installed ## run the test suite, but for what is marked slow
+test: install .venv/test.installed ## test each behaviour once, in three minutes on two cores
 	$(VENV) pytest -n 2 --dist worksteal --durations 10
 
-test-slow: install .venv/test.installed ## run what is marked slow: the full count of kills, and the whole of the fuzzing
-	$(VENV) pytest -m slow
+test-all: test ## make test, then the tests marked slow: kills, queues, remotes, more of the fuzzing
+	$(VENV) pytest -n 2 --dist worksteal --durations 10 -m slow
 
 kills: install .venv/test.installed ## kill 36 runs at random moments and compare what the next run makes of each
 	$(VENV) python tests/kills.py 36

@@ -21,7 +21,7 @@ from fashion_mnist.model import arithmetic
 ROOT = Path(__file__).resolve().parent.parent
 
 # No deadline: the first example pays for imports. The same examples in every run: a test that fails
-# now and then tells nobody what broke. `make test-slow` tries many more.
+# now and then tells nobody what broke. `make test-all` tries many more.
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tests")
 
