@@ -77,7 +77,7 @@ test-all: test ## make test, then the tests marked slow: kills, queues, remotes,
 	$(VENV) pytest -n 2 --dist worksteal --durations 10 -m slow
 
 kills: install .venv/test.installed ## kill 36 runs at random moments and compare what the next run makes of each
-	$(VENV) python tests/kills.py 36
+	$(VENV) KILLS=36 pytest -sm slow tests/end_to_end/test_interruption.py -k random_moments
 
 bench: install ## time the training loop beside the original one; nothing else should run
 	$(VENV) dvc repro prepare

@@ -1,8 +1,6 @@
 """Kill a run of the whole pipeline at a random moment, and see that the next run mends everything.
 
-    python tests/kills.py 36     # the full count; prints kills, recoveries, differences
-
-It works on a small repository of its own. The moments, signals and victims are drawn from a seed.
+The moments, signals and victims are drawn from a seed. `make kills` runs many.
 """
 
 import os
@@ -11,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -157,11 +154,3 @@ def listing(folder: Path) -> list[str]:
     """Every file of a checkout but those of Git and DVC."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(str(name) for name in names if name.parts[0] not in (".git", ".dvc"))
-
-
-if __name__ == "__main__":
-    number = sys.argv[1] if len(sys.argv) > 1 else "36"
-    here = Path(__file__).parent / "test_interruption.py"
-    environment = {**os.environ, "KILLS": number}
-    command = [sys.executable, "-m", "pytest", "-m", "slow", "-s", "-q", str(here)]
-    sys.exit(subprocess.run(command, env=environment, check=False).returncode)

@@ -131,11 +131,7 @@ def fuzz(examples):
     print(f"\nIDX contents parsed: {next(tried)}, of which {len(parsed)} were accepted")
 
 
-def test_any_bytes_are_parsed_or_refused_by_name():
+@pytest.mark.parametrize("examples", [500, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_any_bytes_are_parsed_or_refused_by_name(examples):
     """Issue 5, item 5: `pytest -s -k any_bytes` prints how many were tried."""
-    fuzz(500)
-
-
-@pytest.mark.slow
-def test_any_bytes_are_parsed_or_refused_by_name_at_length():
-    fuzz(20_000)
+    fuzz(examples)

@@ -29,6 +29,7 @@ def test_second_repro_runs_nothing(repository, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (checkout.path / "data/raw").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_forced_repro_leaves_the_lock_unchanged(repository, tmp_path):
     """c18, c22: same inputs, same bytes; the epochs are trained anew and not appended."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -147,6 +148,7 @@ def test_experiment_changes_a_parameter_and_its_results(repository, tmp_path):
     assert checkout.outputs() == before
 
 
+@pytest.mark.slow
 def test_temporary_experiment_runs_its_own_code(repository, tmp_path):
     """The copy imports its own src/, with the uncommitted change, and not the installed package."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -175,6 +177,7 @@ def test_queued_experiments_run(repository, tmp_path):
     assert checkout.experiment("two") == alone.experiment("two") != checkout.experiment("one")
 
 
+@pytest.mark.slow
 def test_plots_are_shown_and_compared(repository, tmp_path):
     """c15, e10: every plot is drawn for both revisions, also where one had no validation split."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -194,6 +197,7 @@ def test_plots_are_shown_and_compared(repository, tmp_path):
         assert "failed" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_conflicting_lock_is_made_anew_without_training(repository, tmp_path):
     """c21: `rm dvc.lock && dvc repro` takes all results from the run cache."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -203,18 +207,7 @@ def test_a_conflicting_lock_is_made_anew_without_training(repository, tmp_path):
     assert checkout.outputs() == repository.outputs()
 
 
-def test_experiments_need_a_commit_and_say_so(repository, tmp_path):
-    """c07: in a repository without one stages run, and DVC names the reason (README says so)."""
-    checkout = repository.copy(tmp_path / "checkout")
-    shutil.rmtree(checkout.path / ".git")
-    checkout.git("init", "-q")
-    checkout.dvc("repro")
-    result = checkout.dvc("exp", "run", check=False)
-    assert result.returncode != 0
-    assert "Empty git repo" in result.stderr
-    assert checkout.outputs() == repository.outputs()
-
-
+@pytest.mark.slow
 def test_works_without_git(repository, tmp_path):
     """c08: in an image without .git."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -224,6 +217,7 @@ def test_works_without_git(repository, tmp_path):
     assert checkout.outputs() == repository.outputs()
 
 
+@pytest.mark.slow
 def test_runs_from_a_folder_below_and_from_outside(repository, tmp_path):
     """c20: outputs land below the checkout's root, wherever the command was started."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -241,6 +235,7 @@ def test_runs_from_a_folder_below_and_from_outside(repository, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", ["hardlink", "symlink"])
 def test_nothing_writes_through_a_link_into_the_cache(links, repository, tmp_path):
     """c03: outputs that are links to read-only files of the cache are replaced, not written to."""

@@ -14,6 +14,7 @@ from kills import listing, processes_in
 from small import contents
 
 EPOCHS = 15
+pytestmark = pytest.mark.slow  # stages/test_processes.py has the same in forks
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ def opened(monkeypatch):
     active.clear()
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_and_reads_no_test_figure(
     checkout, opened, monkeypatch, capfd
 ):

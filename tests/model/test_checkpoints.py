@@ -264,10 +264,6 @@ def fuzz(tmp_path, examples):
     print(f"\ndamaged files read: {next(tried)}, {len(accepted)} damaged in values alone")
 
 
-def test_any_damage_is_refused_or_harmless(tmp_path):
-    fuzz(tmp_path, 150)
-
-
-@pytest.mark.slow
-def test_any_damage_is_refused_or_harmless_at_length(tmp_path):
-    fuzz(tmp_path, 5000)
+@pytest.mark.parametrize("examples", [150, pytest.param(5000, marks=pytest.mark.slow)])
+def test_any_damage_is_refused_or_harmless(tmp_path, examples):
+    fuzz(tmp_path, examples)

@@ -441,13 +441,9 @@ def check_fuzz(scratch, examples):
     print(f"scalars compared with DVC's reader: {next(TRIED)}")
 
 
-def test_what_the_code_reads_is_what_dvc_reads(scratch):
-    check_fuzz(scratch, 150)
-
-
-@pytest.mark.slow
-def test_what_the_code_reads_is_what_dvc_reads_at_length(scratch):
-    check_fuzz(scratch, 4_000)
+@pytest.mark.parametrize("examples", [150, pytest.param(4_000, marks=pytest.mark.slow)])
+def test_what_the_code_reads_is_what_dvc_reads(scratch, examples):
+    check_fuzz(scratch, examples)
 
 
 MARK = "\ufeff"

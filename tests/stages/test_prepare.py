@@ -130,11 +130,7 @@ def fuzz(tmp_path, monkeypatch, examples):
     print(f"\nraw folders prepared: {next(tried)}, {len(accepted)} with other values alone")
 
 
-def test_any_damage_is_told_and_the_splits_stay(tmp_path, monkeypatch):
+@pytest.mark.parametrize("examples", [100, pytest.param(3000, marks=pytest.mark.slow)])
+def test_any_damage_is_told_and_the_splits_stay(tmp_path, monkeypatch, examples):
     """Issue 5, item 5: `pytest -s -k any_damage` prints how many were tried."""
-    fuzz(tmp_path, monkeypatch, 100)
-
-
-@pytest.mark.slow
-def test_any_damage_is_told_and_the_splits_stay_at_length(tmp_path, monkeypatch):
-    fuzz(tmp_path, monkeypatch, 3000)
+    fuzz(tmp_path, monkeypatch, examples)
