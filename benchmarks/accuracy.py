@@ -17,6 +17,7 @@ from original import Original, loader, train_epoch
 from scipy.stats import ttest_ind
 from torch import nn
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.model.networks import build
@@ -66,7 +67,7 @@ def test_accuracy(networks: Iterator[nn.Module], data: list[Split]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=whole_number(1), default=5)
     devices.use("cpu", 1, "portable")
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
     model, settings = load(Model, "model"), load(Train, "train")

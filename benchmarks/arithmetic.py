@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from machine import processor
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.pipeline import splits
@@ -53,8 +54,8 @@ def seconds(network: str, kind: str, threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=whole_number(1), default=5)
+    parser.add_argument("--threads", type=whole_number(1), default=1)
     parser.add_argument("--one", nargs=2, metavar=("NETWORK", "KIND"), help="used by itself")
     arguments = parser.parse_args()
     if arguments.one:

@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.training.augmentation import augment, draw_mirrored
@@ -155,8 +156,8 @@ def by_processes(size: int, arguments: argparse.Namespace) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batch", type=whole_number(1), default=64)
+    parser.add_argument("--steps", type=whole_number(1), default=20)
     arguments = parser.parse_args()
     device, batch = torch.device(arguments.device), arguments.batch
     found = {n: by_processes(n, arguments) for n in (PROCESSES if device.type == "cpu" else (1,))}

@@ -91,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = {"checkpoint": Path(models.CHECKPOINT), "ONNX": folder / "model.onnx"}
-        files["ONNX"].write_bytes(to_onnx(files["checkpoint"], Path.cwd()))
+        files["ONNX"].write_bytes(to_onnx(files["checkpoint"], {}))
         loaded = {name: models.load(path) for name, path in files.items()}
         agreement(loaded["checkpoint"], loaded["ONNX"], pixels)
         pictures(loaded["checkpoint"], pixels, test.labels, folder)

@@ -21,6 +21,7 @@ from machine import processor
 from original import BATCH_SIZE, Original, loader, train_epoch
 from torch.utils.data import DataLoader, TensorDataset
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import build, multiply_adds
 from fashion_mnist.pipeline import splits
@@ -61,11 +62,13 @@ def matrix_rate(device: torch.device) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=whole_number(1), default=5)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=whole_number(1), default=2)
     parser.add_argument("--arithmetic", choices=["portable", "native"], default="native")
-    parser.add_argument("--images", type=int, default=20_000, help="of a round; scaled to 60,000")
+    parser.add_argument(
+        "--images", type=whole_number(1), default=20_000, help="of a round; scaled to 60,000"
+    )
     arguments = parser.parse_args()
     device = devices.use(arguments.device, arguments.threads, arguments.arithmetic)
     names = ("train", "validation")

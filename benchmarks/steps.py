@@ -21,6 +21,7 @@ from original import train_epoch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.comparison.tables import table
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
@@ -56,9 +57,9 @@ def own_epoch(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=whole_number(1), default=3)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--images", type=int, default=20_000, help="of an epoch")
+    parser.add_argument("--images", type=whole_number(1), default=20_000, help="of an epoch")
     arguments = parser.parse_args()
     device = devices.use(arguments.device, 1, "native")
     whole = splits.read(Path("data/prepared/train.safetensors"))

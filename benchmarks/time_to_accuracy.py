@@ -17,6 +17,7 @@ import torch
 from accuracy import NAMES, accuracy, project
 from machine import processor
 
+from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.parameters import Model
 from fashion_mnist.pipeline import splits
@@ -41,7 +42,7 @@ def curve(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=whole_number(1), default=1)
     model, settings = load(Model, "model"), load(Train, "train")
     device = devices.use(settings.device, settings.threads, settings.arithmetic)
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import console
+import pytest
 import results_repository
 import yaml
 from results_repository import PROJECT
@@ -49,3 +50,74 @@ def test_the_help_of_each_command_says_what_it_prints(monkeypatch, capsys):
         assert console.run(monkeypatch, name, "--help") == 0
         description, _, _ = capsys.readouterr().out.partition("options:")
         assert re.search("[Pp]rints? ", " ".join(description.split())), name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "space.yaml", "--trials", "-1"),
+        ("search", "space.yaml", "--trials", "0"),
+        ("search", "space.yaml", "--trials", "1.5"),
+        ("search", "space.yaml", "--seeds", "-3"),
+        ("search", "space.yaml", "--hours", "nan"),
+        ("search", "space.yaml", "--hours", "-0.5"),
+        ("verify", "--minutes", "-1"),
+        ("verify", "--minutes", "0"),
+        ("verify", "--minutes", "nan"),
+        ("verify", "--minutes", "inf"),
+        ("verify", "--minutes", "soon"),
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_makes_no_sense_is_refused_with_the_range(monkeypatch, capsys, words):
+    assert console.run(monkeypatch, *words) == 2
+    *_, option, value = words
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(rf"error: argument {option}: '{value}': give a .*number [>≥] \d, ≤ \d+", said)
+
+
+def test_a_misspelt_command_names_the_nearest(monkeypatch, capsys):
+    assert console.run(monkeypatch, "comapre", "main") == 2
+    assert "unknown command 'comapre'; did you mean compare? (known: show" in (
+        capsys.readouterr().err
+    )
+    assert console.run(monkeypatch, "xyz") == 2
+    assert "unknown command 'xyz' (known: show" in capsys.readouterr().err
+
+
+COMPLETE = """
+source completion
+COMP_WORDS=(fashion-mnist "$@")
+COMP_CWORD=$#
+_shtab_fashion_mnist
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+def test_bash_completes_commands_options_files_and_revisions(tmp_path, monkeypatch, capsys):
+    assert console.run(monkeypatch, "completion", "bash") == 0
+    project = results_repository.make(tmp_path / "project")
+    project.results()
+    project.commit()
+    project.git("branch", "mine")
+    project.write("completion", capsys.readouterr().out)
+
+    def completed(*words):
+        command = ["bash", "-c", COMPLETE, "bash", *words]
+        done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert completed("comp") == ["compare", "completion"]
+    assert {"--base", "--verified"} <= set(completed("report", "--"))
+    assert completed("report", "--base", "m") == ["main", "mine"]
+    assert completed("compare", "m") == ["main", "mine"]
+    assert completed("search", "par") == ["params.yaml"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_a_completion_too(monkeypatch, capsys, shell):
+    assert console.run(monkeypatch, "completion", shell) == 0
+    script = capsys.readouterr().out
+    assert "fashion-mnist" in script
+    assert "summarize" in script
+    assert "git for-each-ref" in script

@@ -3,13 +3,17 @@
 import argparse
 import os
 import sys
+from difflib import get_close_matches
 
 from fashion_mnist import __version__
+from fashion_mnist.arguments import completion
 from fashion_mnist.comparison import commands as comparison
 from fashion_mnist.deployment import commands as deployment
 from fashion_mnist.pipeline import environment, stage
 from fashion_mnist.report import commands as report
 from fashion_mnist.search import commands as search
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 def main() -> None:
@@ -21,6 +25,19 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for room in (comparison, search, report, deployment):
         room.add_to(commands)
+    command = commands.add_parser(
+        "completion",
+        help="completion of these commands in a shell",
+        description="Print the script that completes commands, options, files and revisions; "
+        "docs/tour.md says how each shell loads it.",
+    )
+    command.add_argument("shell", choices=SHELLS)
+    command.set_defaults(run=lambda arguments: print(completion(parser, arguments.shell)))
+    first = next(iter(sys.argv[1:]), "-")
+    if not first.startswith("-") and first not in commands.choices:
+        near = get_close_matches(first, commands.choices, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        parser.error(f"unknown command {first!r}{meant} (known: {', '.join(commands.choices)})")
     arguments = parser.parse_args()
     environment.forget_harmful()
     stage.run(lambda: _run(arguments))

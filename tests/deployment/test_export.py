@@ -51,7 +51,7 @@ def test_every_network_can_be_exported(name, tmp_path):
     description = {"name": name, "width": 0.25, "dropout": 0.5, "mirror_average": True}
     path = tmp_path / "a.safetensors"
     path.write_bytes(checkpoints.to_bytes(network.state_dict(), description, split(10)))
-    (tmp_path / "a.onnx").write_bytes(export.to_onnx(path, None))
+    (tmp_path / "a.onnx").write_bytes(export.to_onnx(path, {}))
     noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
     check_agreement(models.load(path), models.load(tmp_path / "a.onnx"), noise)
 
@@ -76,15 +76,25 @@ def test_the_file_says_what_it_is(exported, checkpoint, repository):
         assert float(found[name]) == metrics[name]
 
 
-def test_weights_that_no_lock_records_carry_no_results(checkpoint, repository, tmp_path):
-    """They would be another network's."""
-    other = tmp_path / "other.safetensors"
+def test_weights_that_no_lock_records_carry_no_results(
+    checkout, checkpoint, exported, tmp_path, monkeypatch, capsys
+):
+    """They would be another network's. From another folder the lock is that of the weights."""
+    other, elsewhere = tmp_path / "other.safetensors", tmp_path / "elsewhere"
     weights = build("lenet", classes=10, seed=5).state_dict()
     other.write_bytes(checkpoints.to_bytes(weights, {"name": "lenet"}, split(10)))
-    classes = checkpoints.read(checkpoint).classes
-    assert "accuracy" in export.metadata(checkpoint, repository.path, classes)
-    assert "accuracy" not in export.metadata(other, repository.path, classes)
-    assert "accuracy" not in export.metadata(checkpoint, tmp_path, classes)
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert console.run(monkeypatch, "export", "--model", checkpoint, "a.onnx") == 0
+    assert capsys.readouterr().err == ""
+    assert (elsewhere / "a.onnx").read_bytes() == exported.read_bytes()
+    monkeypatch.chdir(checkout.path)
+    assert console.run(monkeypatch, "export", "--model", other, elsewhere / "other.onnx") == 0
+    assert capsys.readouterr().err == (
+        "the file will not hold the model's accuracy: "
+        f"{checkout.path / 'dvc.lock'} records other weights\n"
+    )
+    assert "accuracy" not in metadata(elsewhere / "other.onnx")
 
 
 def test_nothing_of_this_machine_is_in_the_file(exported, repository):

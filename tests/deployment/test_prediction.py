@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fashion_mnist.deployment import models
 from fashion_mnist.deployment.pictures import FORMATS
 
 PROBABILITY = 1e-4  # four significant digits are told
@@ -163,6 +164,21 @@ def test_a_model_that_is_not_there(predict, pictures, tmp_path):
         status, _, err = predict("--model", tmp_path / name, pictures)
         assert status == 2
         assert f"{tmp_path / name}: no such file" in err
+
+
+def test_only_a_clone_is_advised_to_make_its_model(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for words, said in (
+        ((), f"{tmp_path} is in no clone of the project: name a model by --model FILE"),
+        (("--model", "nosuch"), "nosuch: no such file"),
+    ):
+        assert console.run(monkeypatch, "predict", *words, pictures) == 2
+        assert capsys.readouterr().err == f"error: {said}\n"
+    (tmp_path / ".dvc").mkdir()
+    assert console.run(monkeypatch, "predict", pictures) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / models.CHECKPOINT}: no such file; `dvc repro` makes it\n"
+    )
 
 
 IMPORTED = """

@@ -51,6 +51,15 @@ def test_a_line_that_is_not_there_runs_nothing(job):
         assert f"has no options in line {line}" in done.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("git",), ("git", "lr.txt"), ("git", "lr.txt", "last")])
+def test_without_its_arguments_it_prints_its_usage(words):
+    command = [str(PROJECT / "scripts/sweep"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: scripts/sweep REPOSITORY LIST [N]")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_list_that_has_changed_is_not_taken_for_the_one_that_ran(job):
     assert job("-S train.lr=1\n", 1).returncode == 0
     done = job("-S train.lr=2\n", 1)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from contextlib import suppress
 
+from fashion_mnist.arguments import positive_number
 from fashion_mnist.pipeline.errors import UserError
 
 MUST_RUN = 3
@@ -39,7 +40,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     command.add_argument("revision", metavar="REV", nargs="?", default="HEAD", help="default: HEAD")
     command.add_argument(
-        "--minutes", type=float, default=60.0, help="to wait for it at most; default: 60"
+        "--minutes",
+        type=positive_number(),
+        default=60.0,
+        help="to wait for it at most; default: 60",
     )
     command.set_defaults(run=verify)
 

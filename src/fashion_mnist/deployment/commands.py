@@ -70,7 +70,7 @@ def predict(arguments: argparse.Namespace) -> None:
     if arguments.rev:
         model = models.load_revision(arguments.rev)
     else:
-        model = models.load(arguments.model or _root() / models.CHECKPOINT)
+        model = models.load(_model(arguments.model))
     seen, mistakes = prediction.read_pictures(arguments.pictures)
     made = prediction.predict(model, seen)
     if arguments.show and seen:
@@ -87,14 +87,19 @@ def predict(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write the ONNX file."""
-    from fashion_mnist.deployment import models
 
     if arguments.file.suffix != ".onnx":
         raise UserError(f"{arguments.file}: an ONNX file's name ends in .onnx")
-    root = _root()
+    path = _model(arguments.model)
+    from fashion_mnist.deployment import record
     from fashion_mnist.deployment.export import to_onnx
 
-    content = to_onnx(arguments.model or root / models.CHECKPOINT, root)
+    try:
+        results = record.results(path, _root(path.resolve().parent))
+    except UserError as reason:
+        print(f"the file will not hold the model's accuracy: {reason}", file=sys.stderr)
+        results = {}
+    content = to_onnx(path, results)
     files.write({arguments.file: content})
     print(f"{arguments.file}  {len(content):,} bytes")
 
@@ -114,10 +119,28 @@ def own(arguments: argparse.Namespace) -> None:
     print(adopt(arguments.folder, revisions.find_root()))
 
 
-def _root() -> Path:
-    """The folder of the DVC repository that the working folder is in, else the working folder.
+def _model(given: Path | None) -> Path:
+    """The file of a model: the one that was given, else the best checkpoint of the repository.
 
-    Asking DVC itself would take longer than a prediction.
+    Raises:
+        UserError: there is none.
+    """
+    from fashion_mnist.deployment.models import CHECKPOINT
+
+    root = _root()
+    path = given or root / CHECKPOINT
+    if given or path.exists():
+        return path
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"{root} is in no clone of the project: name a model by --model FILE")
+    raise UserError(f"{path}: no such file; `dvc repro` makes it")
+
+
+def _root(*others: Path) -> Path:
+    """The folder of the DVC repository that a folder lies in, the working folder as the last.
+
+    Asking DVC itself would take longer than a prediction. Without one, the working folder.
     """
     here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+    folders = [above for folder in (*others, here) for above in (folder, *folder.parents)]
+    return next((folder for folder in folders if (folder / ".dvc").is_dir()), here)

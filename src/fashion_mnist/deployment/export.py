@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -14,10 +14,7 @@ from torch import Tensor, nn
 from fashion_mnist.deployment import record
 from fashion_mnist.deployment.models import CLASSES, INPUT, OUTPUT
 from fashion_mnist.model import checkpoints
-from fashion_mnist.pipeline.errors import UserError, extra
-
-RESULTS = ("accuracy", "accuracy_low", "accuracy_high")
-"""Of the test split, with the bounds of the 95 % interval: what goes into the metadata."""
+from fashion_mnist.pipeline.errors import extra
 
 
 class Whole(nn.Module):
@@ -34,17 +31,16 @@ class Whole(nn.Module):
         return logits
 
 
-def to_onnx(path: Path, root: Path | None) -> bytes:
+def to_onnx(path: Path, results: Mapping[str, str]) -> bytes:
     """An ONNX file of a checkpoint, the same bytes every time.
 
     Its input `images` is uint8, N×28×28, 0 (black) to 255, any N; its output `logits` float32,
     N×K. The metadata hold `classes` (a JSON list, in the order of the logits), `input` and
-    `output` in words, `weights_md5` (of the checkpoint's file, as in dvc.lock), and where dvc.lock
-    records just these weights their accuracy on the test split with its 95 % interval.
+    `output` in words, `weights_md5` (of the checkpoint's file, as in dvc.lock), and the results.
 
     Args:
         path: of the checkpoint.
-        root: the folder of dvc.lock, if any.
+        results: as `record.results` gives them, or none.
 
     Raises:
         UserError: the checkpoint cannot be read, or the packages are not installed.
@@ -68,25 +64,20 @@ def to_onnx(path: Path, root: Path | None) -> bytes:
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # where the exporter was called from: paths of this machine
-    onnx.helper.set_model_props(model, metadata(path, root, checkpoint.classes))
+    onnx.helper.set_model_props(model, metadata(path, results, checkpoint.classes))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def metadata(path: Path, root: Path | None, classes: tuple[str, ...]) -> dict[str, str]:
+def metadata(path: Path, results: Mapping[str, str], classes: tuple[str, ...]) -> dict[str, str]:
     """What the file tells of itself; see `to_onnx`."""
-    weights = record.digest(path)
-    made = {
+    return {
         CLASSES: json.dumps(classes, ensure_ascii=False),
         "input": f"{INPUT}: uint8, N×28×28, grey, the background 0 (black), the garment up to 255",
         "output": f"{OUTPUT}: float32, N×{len(classes)}; softmax makes probabilities of them",
-        "weights_md5": weights,
+        "weights_md5": record.digest(path),
+        **results,
     }
-    with contextlib.suppress(UserError):  # of weights that nothing records the results stay away
-        recorded = record.read(root) if root else None
-        if recorded and recorded.checkpoint == weights:
-            made |= {name: str(recorded.evaluation[name]) for name in RESULTS}
-    return made
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.deployment.models import CHECKPOINT
 from fashion_mnist.pipeline.errors import UserError
 
+RESULTS = ("accuracy", "accuracy_low", "accuracy_high")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -69,6 +71,22 @@ def read(root: Path) -> Record:
         table("plots/per_class.csv"),
         table("plots/reliability.csv"),
     )
+
+
+def results(path: Path, root: Path) -> dict[str, str]:
+    """What a checkpoint reached on the test split: its accuracy, with the 95 % interval.
+
+    Args:
+        path: of the checkpoint.
+        root: the folder of dvc.lock.
+
+    Raises:
+        UserError: as `read`, or dvc.lock records other weights than these.
+    """
+    recorded = read(root)
+    if recorded.checkpoint != digest(path):
+        raise UserError(f"{root / LOCK} records other weights")
+    return {name: str(recorded.evaluation[name]) for name in RESULTS}
 
 
 def digest(path: Path) -> str:

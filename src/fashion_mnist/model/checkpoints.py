@@ -85,7 +85,7 @@ def read(path: Path) -> Checkpoint:
         network.load_state_dict(weights)
         return Checkpoint(network.eval(), classes, description["mean"], description["std"])
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
+        raise UserError(f"{path}: no such file") from None
     except OSError:
         raise
     except Exception as error:  # whatever a damaged or foreign file makes the libraries raise

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from fashion_mnist.arguments import positive_number, whole_number
 from fashion_mnist.pipeline.errors import UserError, extra
 
 
@@ -19,10 +20,17 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "interrupted goes on when it is started again; several may share a study.",
     )
     command.add_argument("space", metavar="SPACE.yaml", type=Path)
-    command.add_argument("--trials", type=int, default=50, help="in all (default: %(default)s)")
-    command.add_argument("--hours", type=float, default=math.inf, help="begin no trial after them")
     command.add_argument(
-        "--seeds", type=int, default=3, help="for each of the first three (default: %(default)s)"
+        "--trials", type=whole_number(1), default=50, help="in all (default: %(default)s)"
+    )
+    command.add_argument(
+        "--hours", type=positive_number(), default=math.inf, help="begin no trial after them"
+    )
+    command.add_argument(
+        "--seeds",
+        type=whole_number(0),
+        default=3,
+        help="for each of the first three (default: %(default)s)",
     )
     command.add_argument("--study", metavar="NAME", help="default: the file's name, without .yaml")
     command.add_argument(
