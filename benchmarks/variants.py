@@ -19,7 +19,8 @@ from machine import processor
 from ruamel.yaml import YAML
 
 from fashion_mnist.comparison import revisions, summary
-from fashion_mnist.comparison.summary import Run, flat
+from fashion_mnist.comparison.recorded import flat
+from fashion_mnist.comparison.summary import Run
 from fashion_mnist.comparison.tables import ABSENT
 from fashion_mnist.pipeline.errors import UserError
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from small import PROJECT, params_text
 
-from fashion_mnist.comparison.summary import flat
+from fashion_mnist.comparison.recorded import flat
 from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.parameters import load
 
