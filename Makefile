@@ -5,7 +5,7 @@ PYTHON ?= python3
 asked = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 # A PyTorch without CUDA, which saves gigabytes: make install CPU=1. That .venv stays without.
 CPU_FLAG := $(if $(filter-out 0,$(call asked,CPU)),--cpu)
-# More of requirements/, as fashion-mnist names it: make install EXTRAS="export search"
+# Packages of single commands too: make install EXTRAS="export search"
 EXTRAS_ASKED := $(call asked,EXTRAS)
 
 # Of `make variants`: which of recipes/, on how many CPU threads each, how many at a time.

@@ -60,6 +60,24 @@ def test_pytorch_without_cuda_is_of_the_same_version():
     assert cpu == {name: f"{cuda[name]}+cpu" for name in ("torch", "torchvision")}
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_digests_of_pytorchs_own_index_stay_while_it_is_out_of_reach(
+    tmp_path, monkeypatch, version
+):
+    """They are those of one version: another has its pins alone, until somebody reaches it."""
+
+    def unreachable(*_):
+        raise subprocess.CalledProcessError(2, "uv")
+
+    monkeypatch.setattr(lock, "compiled", unreachable)
+    monkeypatch.setattr(lock, "CPU", tmp_path / "torch-cpu.txt")
+    recorded = "torch==1+cpu --hash=sha256:0\ntorchvision==1+cpu --hash=sha256:0\n"
+    lock.CPU.write_text(recorded)
+    lock.lock_cpu("", [f"torch=={version} \\\n", "triton==3 \\\n", "torchvision==1 \\\n"], {})
+    pins = f"torch=={version}+cpu\ntorchvision==1+cpu\n"
+    assert lock.CPU.read_text() == (recorded if version == "1" else pins)
+
+
 def test_a_mirror_passes_to_both_and_what_changes_the_result_to_none():
     pip = {"index-url": "https://mirror/simple", "cert": "/ca.pem", "user": "true", "target": "/t"}
     pip |= {"extra-index-url": "https://other", "find-links": "/wheels", "timeout": "60"}
