@@ -154,7 +154,7 @@ def rerun(section: str) -> list[str]:
 
 def listed(names: list[str]) -> str:
     """Names as they stand in a sentence."""
-    quoted = [f"`{name}`" for name in names]
+    quoted = [f"`{name}`" for name in names] or ["nothing"]
     return " and ".join(filter(None, [", ".join(quoted[:-1]), quoted[-1]]))
 
 

@@ -8,7 +8,9 @@ from torch import nn
 from fashion_mnist.evaluation import corruptions, figures, metrics, tables
 from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.model import checkpoints, devices
+from fashion_mnist.model.arithmetic import arithmetic
 from fashion_mnist.model.inference import predict_logits
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline import files, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 
@@ -20,14 +22,15 @@ def main() -> None:
     """Write metrics, predictions, tables for plots, and a picture."""
     states.forget_recorded(states.folder())  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
-    device = devices.use(settings.device, settings.threads, settings.arithmetic)
+    device = devices.use(load(Compute, "compute"), settings.arithmetic)
     checkpoint, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
     checkpoint.check_is_for(test)
     network, names = checkpoint.network, splits.numbered(test.classes)
     with devices.within_memory("evaluate.batch_size"):
         network.to(device)
         images = torch.from_numpy(test.images).to(device)
-        logits = predict_logits(network, images, settings.batch_size)
+        used = arithmetic(settings.arithmetic)
+        logits = predict_logits(network, images, settings.batch_size, used)
         robust = accuracies(network, test, settings, device) if settings.corruptions else {}
     made = metrics.predictions(logits, test.labels)
     report = metrics.metrics(made, settings.calibration_bins, test.nearest, robust.values())
@@ -65,7 +68,8 @@ def accuracies(
     found = {}
     for name, strength, images in corruptions.corrupted(test.grey):
         normalised = torch.from_numpy(splits.normalise(images, test.mean, test.std)).to(device)
-        logits = predict_logits(network, normalised, settings.batch_size)
+        used = arithmetic(settings.arithmetic)
+        logits = predict_logits(network, normalised, settings.batch_size, used)
         found[name, strength] = metrics.accuracy(metrics.predictions(logits, test.labels))
     return found
 

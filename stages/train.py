@@ -3,9 +3,11 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+import torch
+
 from fashion_mnist.model import checkpoints, devices
 from fashion_mnist.model.networks import build
-from fashion_mnist.model.parameters import Model
+from fashion_mnist.model.parameters import Compute, Model
 from fashion_mnist.pipeline import files, pictures, splits, stage, states
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.parent import repository
@@ -33,21 +35,24 @@ AUGMENTED = Path("plots/augmented.png")
 def main() -> None:
     """Train on the train split, choose by the validation split; the test split is never read."""
     model, settings = load(Model, "model"), load(Train, "train")
-    if launcher.launches(settings.processes):
-        launcher.launch("stages.train", settings.processes)
+    compute = load(Compute, "compute")
+    if launcher.launches(compute.processes):
+        launcher.launch("stages.train", compute.processes)
         return
-    with ranks.join(settings.shards) as group:
-        train_together(group, model, settings)
+    with ranks.join() as group:
+        train_together(group, model, settings, compute)
 
 
-def train_together(group: ranks.Group, model: Model, settings: Train) -> None:
+def train_together(group: ranks.Group, model: Model, settings: Train, compute: Compute) -> None:
     """What each process of the training does; by default there is one."""
-    device = group.place(devices.use(settings.device, settings.threads, settings.arithmetic))
+    device = group.place(devices.use(compute, settings.arithmetic))
     print(f"training {model.name} on {device}")
     network = model.model_dump()
     training, validation = splits.read(TRAINING), splits.read(VALIDATION)
-    recipe = settings.model_dump(exclude={"processes"})  # any number of them does the same
-    parameters = {**network, **recipe, "device": str(device)}
+    parameters = {**network, **settings.model_dump()}
+    if settings.arithmetic != "portable":  # where they change bytes
+        parameters |= {"device": str(device), "threads": torch.get_num_threads()}
+        parameters["processes"] = group.size
     mark = fingerprint(parameters, [TRAINING, VALIDATION], ROOT)
     group.require_same(lambda: mark, "the processes have other parameters, data, code or PyTorch")
     if group.rank == 0:

@@ -72,11 +72,12 @@ def predictions(logits: "Tensor", labels: np.ndarray) -> Predictions:
     Raises:
         UserError: a logit is not finite, as those of a network that diverged.
     """
+    from fashion_mnist.model.elementary import exp, log_softmax
+
     if not logits.isfinite().all():
         raise UserError("the network's outputs are not finite; train it with a lower train.lr")
-    log_probabilities = logits.cpu().double().log_softmax(1)
-    # torch's exp, since NumPy's differs between processors in the last digit
-    millionths = (log_probabilities.amax(1).exp() * MILLION).round().long()
+    log_probabilities = log_softmax(logits.cpu())
+    millionths = (exp(log_probabilities.amax(1)) * MILLION).round().long()
     log_shares = log_probabilities.numpy()
     return Predictions(labels, log_shares.argmax(axis=1), log_shares, millionths.numpy())
 
@@ -112,13 +113,13 @@ def metrics(
         "accuracy_high": high,
         "loss": -math.fsum(of_label) / count,
         "top2_accuracy": float((before.sum(axis=1) < 2).mean()),
-        "macro_f1": float(f1[occurring].mean()),
+        "macro_f1": math.fsum(f1[occurring]) / int(occurring.sum()),
         "worst_recall": float(recall[occurring].min()),
         "ece": calibration_error(made, bins),
         **without_near_seen(made, nearest),
     }
     if corrupted:
-        figures["accuracy_corrupted"] = sum(corrupted) / len(corrupted)
+        figures["accuracy_corrupted"] = math.fsum(corrupted) / len(corrupted)
     return in_order(METRICS, figures)
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from fashion_mnist.model.parameters import Arithmetic, Device
+from fashion_mnist.model.parameters import Arithmetic
 from fashion_mnist.pipeline.parameters import Section
 
 
@@ -13,8 +13,8 @@ class Evaluate(Section):
         1000,
         ge=1,
         le=65_536,
-        description="Images at a time. It changes speed, memory and confidences in the sixth "
-        "digit.",
+        description="Images at a time. It changes speed and memory, and in native arithmetic "
+        "confidences in the sixth digit.",
     )
     calibration_bins: int = Field(
         15,
@@ -27,8 +27,4 @@ class Evaluate(Section):
         description="Also report the accuracy under six corruptions of the images, each in five "
         "strengths.",
     )
-    device: Device = Field("auto", description="As train.device.")
-    threads: int = Field(1, ge=1, le=256, description="As train.threads.")
-    arithmetic: Arithmetic = Field(
-        "portable", description="As train.arithmetic: portable or native."
-    )
+    arithmetic: Arithmetic = Field("portable", description="As train.arithmetic.")

@@ -1,54 +1,181 @@
-"""Which kernels the CPU computes with: the same on every x86-64 processor, or its own best ones.
+"""What a network's operations mean: portable, the same bytes on every machine, or PyTorch's own."""
 
-Three libraries below PyTorch choose kernels by the processor, and thereby the order of sums: ATen,
-oneDNN and MKL. Held to AVX2, and MKL to its code path for any maker's processor, they give the same
-bytes everywhere at a fixed number of threads (tests/golden.json).
-"""
-
-import os
-import platform
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-VARIABLES = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_CBWR": "COMPATIBLE",
-}
-"""Read by the libraries before their first operation, so they can still be set after the import."""
+from fashion_mnist.model import exact
+from fashion_mnist.model.exact import Alone, Shared, anchor, bits_for, fixed, magnitude
+from fashion_mnist.pipeline.errors import UserError
+
+SAFE = {
+    "__get__", "__getitem__", "add_", "contiguous", "dim", "flatten", "flip", "permute", "relu",
+    "reshape", "size", "sum", "view",
+}  # fmt: skip
+"""Functions that sum nothing, or whose sum is no part of a gradient."""
+
+ELEMENTWISE = {"add", "sub", "mul", "__add__", "__radd__", "__sub__", "__mul__", "__rmul__"}
+"""One rounded operation on each element. Of one shape: the gradient of a smaller one is a sum."""
 
 
-def use(arithmetic: str, device: torch.device) -> None:
-    """Choose the kernels, before the process's first operation.
+def arithmetic(name: str, shared: Shared | None = None) -> AbstractContextManager[object]:
+    """What to compute a network in: `with arithmetic("portable"): network(images)`.
 
     Args:
-        arithmetic: "portable", or "native", which leaves the choice to the libraries.
-        device: that is computed on. Where portable arithmetic cannot be had, the run goes on
-            natively, and one line says so.
-
-    Raises:
-        RuntimeError: an operation came first, and ATen has chosen already; that does not show on a
-            processor whose best is AVX2.
+        name: "portable", "avx2" or "native"; for the last two operations are PyTorch's own.
+        shared: the processes that share each batch of a training.
     """
-    if arithmetic == "native":
-        return
-    if reason := hindrance(device):
-        print(f"arithmetic is native, so other machines will give other bytes: {reason}")
-        return
-    for name, value in VARIABLES.items():
-        if (found := os.environ.get(name, value)) != value:
-            print(f"{name}={found} is overruled by portable arithmetic, which needs {value}")
-        os.environ[name] = value
-    if torch.backends.cpu.get_cpu_capability() != "AVX2":
-        raise RuntimeError("portable arithmetic must be chosen before the first operation")
+    return Portable(shared or Alone()) if name == "portable" else nullcontext()
 
 
-def hindrance(device: torch.device) -> str | None:
-    """Why portable arithmetic cannot be had on this machine; None where it can."""
-    if device.type != "cpu":
-        return f"portable arithmetic is the CPU's, and this runs on {device}"
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return f"portable arithmetic needs x86-64, and this processor is {platform.machine()}"
-    if not torch.cpu._is_avx2_supported():
-        return "portable arithmetic needs AVX2, which this processor lacks"
-    return None
+class Portable(TorchFunctionMode):
+    """Within it, PyTorch's functions are those of `exact`, or refused.
+
+    Without gradients each sample is rounded by itself, so that it does not matter with which
+    others it is in a batch; in training the batch is rounded as a whole.
+
+    Attributes:
+        source: of dropout's random numbers, on the CPU, where they are the same everywhere.
+    """
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__()
+        self.shared = shared
+        self.source = torch.Generator()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if (own := OWN.get(name)) is not None:
+            return own(self, *args, **kwargs)
+        if name not in SAFE and not (name in ELEMENTWISE and _of_one_shape(args)):
+            raise UserError(
+                f"{name} has no portable form: set train.arithmetic and evaluate.arithmetic to "
+                "native, or give it one in model/arithmetic.py"
+            )
+        return func(*args, **kwargs)
+
+    def conv2d(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        *others: Any,
+    ) -> Tensor:
+        """A convolution of stride 1 that pads all sides alike, neither dilated nor in groups."""
+        (rows, columns), (down, along) = _pair(padding), _pair(stride)
+        if rows != columns or (down, along) != (1, 1) or any(o not in (1, (1, 1)) for o in others):
+            raise UserError("only convolutions of stride 1 with one padding have a portable form")
+        if torch.is_grad_enabled():
+            made: Tensor = exact.Convolution.apply(x, weight, bias, rows, self.shared)
+            return made
+        bits = bits_for(weight[0].numel())
+        of_weight = anchor(magnitude(weight), bits)
+        where = exact.Geometry(x, weight, rows)
+        return exact.convolved(x, weight, bias, where, _of_each(x, bits), of_weight)
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """A linear layer."""
+        if torch.is_grad_enabled():
+            made: Tensor = exact.Linear.apply(x, weight, bias, self.shared)
+            return made
+        bits = bits_for(weight.shape[1])
+        w = fixed(weight, anchor(magnitude(weight), bits))
+        out = (fixed(x, _of_each(x, bits)) @ w.T).float()
+        return out if bias is None else out.add_(bias)
+
+    def batch_norm(
+        self,
+        x: Tensor,
+        running_mean: Tensor,
+        running_var: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        """Batch normalisation over the whole batch, in whatever process its samples are."""
+        if not training:
+            scale = exact.inverse_root(running_var + eps) * weight
+            centred = x - running_mean[:, None, None]
+            return centred.mul_(scale[:, None, None]).add_(bias[:, None, None])
+        made: Tensor
+        made, mean, variance = exact.BatchNorm.apply(x, weight, bias, eps, self.shared)
+        count = self.shared.samples(len(x)) * x[0, 0].numel()
+        with torch.no_grad():
+            variance = variance * (count / max(1, count - 1))
+            for running, new in ((running_mean, mean), (running_var, variance)):
+                running += (new - running) * momentum
+        return made
+
+    def max_pool2d(self, x: Tensor, size: Any, stride: Any = None, *_: Any, **__: Any) -> Tensor:
+        """The largest of each 2×2 pixels."""
+        if _pair(size) != (2, 2) or (stride is not None and _pair(stride) != (2, 2)):
+            raise UserError("only max-pooling of 2×2 pixels has a portable form")
+        made: Tensor = exact.MaxPool.apply(x)
+        return made
+
+    def dropout(
+        self, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> Tensor:
+        """Dropout by random numbers that are drawn for the whole batch on the CPU."""
+        if not training or p == 0:
+            return x
+        rows = self.shared.samples(len(x))
+        drawn = torch.rand(rows, *x.shape[1:], generator=self.source)
+        stays = self.shared.own(drawn).to(x.device) >= p
+        return x * (stays * (1 / (1 - p)))
+
+    def cross_entropy(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        *,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+        **_: Any,
+    ) -> Tensor:
+        """The loss of each sample."""
+        if reduction != "none":
+            raise UserError("a mean of losses has no portable form: reduction='none'")
+        made: Tensor = exact.CrossEntropy.apply(logits, labels, label_smoothing)
+        return made
+
+    def divided(self, x: Tensor, by: float) -> Tensor:
+        """Divided by a number, which CUDA takes for a product with the inverse."""
+        return x * (1 / by)
+
+
+OWN: dict[str, Callable[..., Tensor]] = {
+    "conv2d": Portable.conv2d,
+    "spare_conv2d": Portable.conv2d,
+    "linear": Portable.linear,
+    "batch_norm": Portable.batch_norm,
+    "max_pool2d": Portable.max_pool2d,
+    "dropout": Portable.dropout,
+    "cross_entropy": Portable.cross_entropy,
+    "__truediv__": Portable.divided,
+    "div": Portable.divided,
+}
+
+
+def _of_each(x: Tensor, bits: int) -> Tensor:
+    """The anchor of each sample alone: N×1×1×1, or N×1."""
+    low, high = x.flatten(1).aminmax(dim=1)
+    return anchor(torch.maximum(-low, high), bits).view(-1, *[1] * (x.dim() - 1))
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _of_one_shape(args: Any) -> bool:
+    return len({x.shape for x in args if isinstance(x, Tensor) and x.dim()}) <= 1

@@ -6,24 +6,24 @@ from contextlib import contextmanager
 
 import torch
 
-from fashion_mnist.model import arithmetic as kernels
+from fashion_mnist.model import kernels
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline.errors import UserError
 
 
-def use(name: str, threads: int, arithmetic: str) -> torch.device:
-    """Resolve a device's name, fix threads and kernels, and make every operation repeatable.
+def use(compute: Compute, arithmetic: str) -> torch.device:
+    """Resolve the device's name, fix threads and kernels, and make every operation repeatable.
 
     Args:
-        name: "auto" (an accelerator where there is one, else the CPU), or a device such as "cpu",
-            "cuda", "cuda:1", "mps".
-        threads: CPU threads for one operation; OMP_NUM_THREADS has no say.
-        arithmetic: "portable" or "native" (see `fashion_mnist.model.arithmetic.use`).
+        compute: the parameters `compute`; OMP_NUM_THREADS has no say.
+        arithmetic: "portable", "avx2" or "native". Where bytes depend on `compute`, one line says
+            so.
 
     Raises:
         UserError: the device is not there; the message lists those that are.
     """
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
-    torch.set_num_threads(threads)
+    torch.set_num_threads(compute.threads or cores())
     # As use_deterministic_algorithms(True), which takes 2 s to import the compiler as well.
     torch.set_deterministic_debug_mode("error")
     # Filling fresh memory costs time and hides nothing here.
@@ -31,8 +31,11 @@ def use(name: str, threads: int, arithmetic: str) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    device = resolve(name)
-    kernels.use(arithmetic, device)
+    device = resolve(compute.device)
+    if arithmetic == "avx2":
+        kernels.use(device)
+    if arithmetic != "portable":
+        print(f"arithmetic is {arithmetic}: threads, processes and device change the last digits")
     return device
 
 
@@ -74,3 +77,10 @@ def within_memory(key: str) -> Iterator[None]:
         if not memory and "can't allocate memory" not in str(error):
             raise
         raise UserError(f"out of memory; lower {key}") from None
+
+
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

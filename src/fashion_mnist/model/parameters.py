@@ -1,4 +1,4 @@
-"""The section `model` of params.yaml, and how other sections name a device."""
+"""The sections `model` and `compute` of params.yaml, and the kinds of arithmetic."""
 
 from typing import Annotated, Literal
 
@@ -12,8 +12,8 @@ Device = Annotated[
     accepts("auto, cpu, cuda, mps, xpu, or one of several such as cuda:1"),
 ]
 
-Arithmetic = Literal["portable", "native"]
-"""Which kernels the CPU computes with (see `fashion_mnist.model.arithmetic`)."""
+Arithmetic = Literal["portable", "avx2", "native"]
+"""What sums are made of (see `fashion_mnist.model.exact` and `fashion_mnist.model.kernels`)."""
 
 
 class Model(Section):
@@ -37,4 +37,28 @@ class Model(Section):
         False,
         description="Test-time augmentation: answer with the mean over an image and its mirror "
         "image, in validation too.",
+    )
+
+
+class Compute(Section):
+    """How it is computed. No stage depends on it: in portable arithmetic it changes no byte."""
+
+    device: Device = Field(
+        "auto",
+        description="auto (an accelerator where there is one, else the CPU), cpu, cuda, cuda:1, "
+        "mps, xpu ...",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="CPU threads of each process; 0: all cores. Two threads are many times slower "
+        "than one where another process wants the cores: give 1 where several runs share them.",
+    )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Processes on this machine, each with `threads` or a device, that share each "
+        "batch of a training (docs/many-machines.md).",
     )

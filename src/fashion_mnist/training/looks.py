@@ -6,15 +6,13 @@ import torch
 from fashion_mnist.pipeline.files import Value, significant
 from fashion_mnist.pipeline.pictures import Row
 from fashion_mnist.pipeline.splits import Split, grey, numbered
-from fashion_mnist.training.augmentation import augment, draw_mirrored
+from fashion_mnist.training.augmentation import augment, draw, draw_mirrored
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import generator
 from fashion_mnist.training.trainer import Trainer
 
 CLASSES, EPOCHS = 20, 7  # shown at most; of each class an image as it is, and in so many epochs
 SUSPECTS, SHOWN = 100, 30  # rows of the table, and how many of them the picture shows
-
-CPU = torch.device("cpu")
 
 
 def augmented(training: Split, settings: Train) -> list[Row]:
@@ -27,9 +25,10 @@ def augmented(training: Split, settings: Train) -> list[Row]:
     images = torch.from_numpy(training.images[first])
     made = [images]
     for epoch in range(1, EPOCHS + 1):
-        mirrored = draw_mirrored(len(images), settings.augment, settings.seed, epoch, CPU)
-        source = generator(settings.seed, "augmentation", epoch, CPU)
-        made.append(augment(images, settings.augment, training.black, source, mirrored))
+        mirrored = draw_mirrored(len(images), settings.augment, settings.seed, epoch)
+        source = generator(settings.seed, "augmentation", epoch)
+        drawn = draw(len(images), settings.augment, source)
+        made.append(augment(images, settings.augment, training.black, mirrored, drawn))
     shown = [grey(column.numpy(), training.mean, training.std) for column in made]
     names = numbered(training.classes)
     return [(names[label], np.stack(row)) for label, *row in zip(labels, *shown, strict=True)]

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fashion_mnist.model.parameters import Arithmetic, Device
+from fashion_mnist.model.parameters import Arithmetic
 from fashion_mnist.pipeline.parameters import Section
 
 
@@ -96,37 +96,12 @@ class Train(Section):
         "training images.",
     )
     augment: Augment = Augment()
-    device: Device = Field(
-        "auto",
-        description="auto (an accelerator where there is one, else the CPU), cpu, cuda, cuda:1, "
-        "mps, xpu ...",
-    )
-    threads: int = Field(
-        1,
-        ge=1,
-        le=256,
-        description="CPU threads. One is nearly as fast as two for lenet, and two are many times "
-        "slower where another process wants the cores; plain and resnet gain from all. Another "
-        "number changes last digits.",
-    )
     arithmetic: Arithmetic = Field(
         "portable",
-        description="portable: the same bytes on every x86-64 processor with AVX2. native: the "
-        "processor's fastest kernels (benchmarks/arithmetic.txt).",
-    )
-    shards: int = Field(
-        1,
-        ge=1,
-        le=1024,
-        description="Number of micro-batches per step, whose gradients are added in order. "
-        "Another number changes digits, and the statistics of batch normalisation.",
-    )
-    processes: int = Field(
-        1,
-        ge=1,
-        le=1024,
-        description="Processes on this machine, each with `threads` or a device, which share the "
-        "shards; a divisor of their number. It changes no digit (docs/many-machines.md).",
+        description="portable: from exact sums, the same bytes on every machine, for any device, "
+        "threads and processes. avx2: the same bytes on every x86-64 processor with AVX2, for one "
+        "number of threads and processes. native: the machine's fastest (benchmarks/arithmetic.txt)"
+        ".",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
@@ -141,18 +116,9 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _bytes_can_be_promised(self) -> Self:
-        if self.arithmetic == "portable" and self.precision == "bfloat16":
+        if self.arithmetic != "native" and self.precision == "bfloat16":
             raise ValueError(
                 "train.precision is bfloat16, whose kernels differ by processor, while "
-                "train.arithmetic is portable: make one float32 or the other native"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _shards_are_shared_evenly(self) -> Self:
-        if self.shards % self.processes:
-            raise ValueError(
-                f"train.processes is {self.processes}: give a divisor of train.shards, "
-                f"which is {self.shards}"
+                f"train.arithmetic is {self.arithmetic}: make one float32 or the other native"
             )
         return self

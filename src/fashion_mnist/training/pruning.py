@@ -1,5 +1,7 @@
 """Passing over samples that the network has right already: InfoBatch (Qin et al., 2024)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,8 @@ def sample_weights(losses: Tensor, settings: Train, epoch: int) -> Tensor | None
     """
     if settings.pruning == 0 or epoch > PRUNED * settings.epochs:
         return None
-    source = generator(settings.seed, "pruning", epoch, losses.device)
-    easy = losses < losses.mean()
+    source = generator(settings.seed, "pruning", epoch)
+    mean = math.fsum(losses.tolist()) / len(losses)  # whose order makes no difference
+    easy = losses < mean
     stays = torch.rand(len(losses), generator=source) >= settings.pruning
     return torch.where(easy, stays / (1 - settings.pruning), 1.0)

@@ -14,6 +14,6 @@ def derive(seed: int, purpose: str, epoch: int = 0) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str, epoch: int, device: torch.device) -> torch.Generator:
-    """A generator on `device` that is seeded by `derive`."""
-    return torch.Generator(device).manual_seed(derive(seed, purpose, epoch))
+def generator(seed: int, purpose: str, epoch: int) -> torch.Generator:
+    """A generator on the CPU, whose numbers are the same everywhere, seeded by `derive`."""
+    return torch.Generator().manual_seed(derive(seed, purpose, epoch))

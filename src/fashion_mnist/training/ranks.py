@@ -3,13 +3,15 @@
 gloo or the accelerator's library carries what they exchange. Rank 0 alone writes and prints.
 """
 
+import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +46,7 @@ class Group:
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
         self._channel: dist.ProcessGroup | None = None  # the default one, gloo
+        self._samples = 0
 
     def place(self, device: torch.device) -> torch.device:
         """Take an accelerator of this process's own where `device` is one; the CPU is shared.
@@ -57,7 +60,7 @@ class Group:
         if device.index is not None or here < wanted:
             raise UserError(
                 f"{wanted} processes on this machine need as many devices, one each, and here are "
-                f"{here} of {device.type}; lower train.processes, or set train.device to "
+                f"{here} of {device.type}; lower compute.processes, or set compute.device to "
                 f"{device.type} or cpu"
             )
         torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]))
@@ -65,20 +68,57 @@ class Group:
         self._channel = dist.new_group(backend=backend, timeout=TIMEOUT)
         return device
 
-    def gather(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, in the order of their ranks.
+    def begin(self, samples: int) -> None:
+        """Say how many samples the next batch has, in all processes together."""
+        self._samples = samples
 
-        Args:
-            rows: n×m, on the device, of the same shape in every process.
+    @property
+    def _cut(self) -> bool:
+        """Whether the batch is cut into parts: one of fewer samples than processes is not."""
+        return self._samples >= self.size > 1
 
-        Returns:
-            size·n×m, the same in every process.
-        """
-        if self.size == 1:
-            return rows
-        gathered = [torch.empty_like(rows) for _ in range(self.size)]
-        _talk(lambda: dist.all_gather(gathered, rows, group=self._channel))
-        return torch.cat(gathered)
+    def own(self, rows: Tensor) -> Tensor:
+        """Of a row for each sample of a batch, those of this process's samples."""
+        return rows[self.part(len(rows))]
+
+    def part(self, samples: int) -> slice:
+        """Which of a batch's samples are this process's: equal parts, the first ones larger."""
+        if samples < self.size:
+            return slice(0, samples)
+        size, larger = divmod(samples, self.size)
+        start = self.rank * size + min(self.rank, larger)
+        return slice(start, start + size + (self.rank < larger))
+
+    def samples(self, here: int) -> int:
+        """Samples of the present batch in all processes, of which `here` are in this one."""
+        return self._samples if self._cut else here
+
+    def largest(self, value: Tensor) -> Tensor:
+        """The largest of all processes' values; NaN where one is."""
+        if self._cut:
+            value = value.nan_to_num(
+                nan=math.inf, posinf=math.inf
+            )  # which a maximum keeps, on every backend
+            _talk(lambda: dist.all_reduce(value, dist.ReduceOp.MAX, self._channel))
+        return value
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of all processes' values."""
+        if self._cut:
+            _talk(lambda: dist.all_reduce(value, dist.ReduceOp.SUM, self._channel))
+        return value
+
+    def take_over(self, tensors: Iterable[Tensor]) -> None:
+        """Replace what the tensors hold by what they hold in rank 0."""
+        if self.size > 1:
+            for tensor in tensors:
+                _talk(partial(dist.broadcast, tensor, src=0, group=self._channel))
+
+    def merge(self, rows: Tensor) -> Tensor:
+        """The sum over all processes of tensors of which each has its own rows, all others 0."""
+        if self.size > 1:
+            _talk(lambda: dist.all_reduce(rows, dist.ReduceOp.SUM, self._channel))
+        return rows
 
     def share(self, make: Callable[[], T]) -> T:
         """What `make` gives in rank 0, in every process; it is called there alone."""
@@ -117,14 +157,11 @@ def _talk(exchange: Callable[[], object]) -> None:
 
 
 @contextmanager
-def join(shards: int) -> Iterator[Group]:
+def join() -> Iterator[Group]:
     """The group that the launcher has started this process for; a group of one without it.
 
     Whatever ends the block in an exception is told once: by rank 0 where that has met it too, else
     by the first that did.
-
-    Raises:
-        UserError: the number of processes does not divide that of the shards.
     """
     if not dist.is_torchelastic_launched():
         yield Group()
@@ -135,11 +172,6 @@ def join(shards: int) -> Iterator[Group]:
     store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
-        if shards % size:
-            raise UserError(
-                f"{size} processes cannot share {shards} shards evenly; "
-                "their number must divide train.shards"
-            )
         yield Group(rank, size)
     except BaseException as error:
         _fall_silent()

@@ -1,24 +1,26 @@
 """The epoch loop."""
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from itertools import compress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel
 
+from fashion_mnist.model.elementary import log_softmax
 from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.batches import Batches
-from fashion_mnist.training.optimisation import learning_rate, make_optimizer
+from fashion_mnist.training.optimisers import OPTIMIZERS
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.pruning import sample_weights
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.ranks import Group
+from fashion_mnist.training.schedule import learning_rate
 from fashion_mnist.training.step import Step, cuda_graph
 from fashion_mnist.training.whitening import whiten
 
@@ -71,12 +73,14 @@ class Trainer:
         if settings.whitening:
             whiten(network, torch.from_numpy(training.images))
         self.network = network.to(device)
-        self.averaged = AveragedModel(self.network, use_buffers=True) if settings.ema else None
-        self.optimizer = make_optimizer(self.network, settings)
-        # Shards seed their dropout, and may wait for other processes: neither can be recorded
-        record = cuda_graph if device.type == "cuda" and settings.shards == 1 else None
+        self.averaged = copy.deepcopy(self.network) if settings.ema else None
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.network, settings)
+        # What waits for other processes, or draws on the CPU, cannot be recorded
+        drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in network.modules())
+        alone = self.group.size == 1 and not (drops and settings.arithmetic == "portable")
+        record = cuda_graph if device.type == "cuda" and alone else None
         self.step = Step(self.network, self.averaged, self.optimizer, settings, record, self.group)
-        self.batches = Batches(training, settings, device)
+        self.batches = Batches(training, settings, device, self.group)
         self.validation_images = torch.from_numpy(validation.images).to(device)
         self.validation_labels = torch.from_numpy(validation.labels)
         self.losses = torch.full((len(training.labels),), math.inf)
@@ -124,33 +128,35 @@ class Trainer:
 
     @property
     def _evaluated(self) -> nn.Module:
-        return self.network if self.averaged is None else self.averaged.module
+        return self.network if self.averaged is None else self.averaged
 
     def _train(self, epoch: int, on_step: Callable[[float], object]) -> Row:
         """One epoch. No step copies from the device, and nothing is measured until it is over."""
-        settings = self.settings
+        settings, group = self.settings, self.group
         weights = sample_weights(self.losses, settings, epoch)
+        order = self.batches.order(epoch, None if weights is None else weights > 0)
+        counts = torch.ones(len(order)) if weights is None else weights[order]
         weights = None if weights is None else weights.to(self.batches.images.device)
-        chosen = None if weights is None else weights > 0
-        count = len(self.batches.labels) if chosen is None else int(chosen.sum())
         # The schedule goes by the share of the epoch that is over, however many samples it has
-        steps, here = len(self.batches), -(-count // settings.batch_size)
+        steps, here = len(self.batches), -(-len(order) // settings.batch_size)
         # One block for the epoch: a small one kept of each step would fragment the memory
         outputs = torch.empty(0)
-        seen: list[Tensor] = []
-        torch.manual_seed(derive(settings.seed, "dropout", epoch))  # dropout has no generator
+        self.step.seed(derive(settings.seed, "dropout", epoch))
         self.network.train()
-        for batch, (images, labels, index) in enumerate(self.batches.epoch(epoch, chosen)):
+        for batch, (images, labels, index) in enumerate(self.batches.epoch(epoch, order)):
             lr = learning_rate((epoch - 1) * steps + batch * steps / here, steps, settings)
-            output = self.step(images, labels, None if weights is None else weights[index], lr)
-            if not seen:
-                outputs = output.new_empty(count, output.shape[1])
-            outputs[batch * settings.batch_size :][: len(output)] = output
-            seen.append(index)
+            start = batch * settings.batch_size
+            samples = min(settings.batch_size, len(order) - start)
+            own = None if weights is None else weights[index]
+            output = self.step(images, labels, own, lr, samples)
+            if batch == 0:
+                outputs = output.new_zeros(len(order), output.shape[1])
+            if samples >= group.size or group.rank == 0:
+                outputs[start:][group.part(samples)] = output
             on_step((batch + 1) / here)
-        order = torch.cat(seen)
-        counts = torch.ones(count) if weights is None else weights[order]
-        return {**self._measure(epoch, outputs, order, counts), "lr": lr}
+        if settings.arithmetic != "portable":
+            group.take_over([*self.network.buffers(), *self._evaluated.buffers()])
+        return {**self._measure(epoch, group.merge(outputs), order, counts), "lr": lr}
 
     def _measure(self, epoch: int, logits: Tensor, order: Tensor, counts: Tensor) -> Row:
         """Loss and accuracy of an epoch's samples, of which each counts for `counts`.
@@ -158,9 +164,9 @@ class Trainer:
         Not on every accelerator: some have no float64. Without smoothing, as in validation.
         """
         device = logits.device if logits.is_cuda else torch.device("cpu")
-        labels, counts = self.batches.labels[order].to(device), counts.to(device).double()
-        logits = logits.to(device).double()
-        losses = cross_entropy(logits, labels, reduction="none")
+        labels = self.batches.labels[order.to(self.batches.labels.device)].to(device)
+        logits = logits.to(device)
+        losses = -log_softmax(logits).gather(1, labels[:, None])[:, 0]
         if not (finite := losses.isfinite()).all():
             batch = int((~finite).to(torch.uint8).argmax()) // self.settings.batch_size + 1
             raise NotFinite(
@@ -168,25 +174,29 @@ class Trainer:
                 f"lower train.lr, which is {self.settings.lr:g}"
             )
         said = logits.argmax(1)
-        at, now = order.cpu(), losses.float().cpu()
+        at, now = order, losses.float().cpu()
         before = self.doubts[at]
         self.losses[at] = now
         self.doubts[at] = torch.where(before.isinf(), now, (before + now) / 2)
         self.said[at] = said.cpu()
-        right = said == labels
+        all_counts, right = counts.tolist(), (said == labels).tolist()
+        total = math.fsum(all_counts)
+        weighted = (loss * n for loss, n in zip(losses.tolist(), all_counts, strict=True))
         return {
-            "train_loss": float((losses * counts).sum() / counts.sum()),
-            "train_accuracy": float(counts[right].sum() / counts.sum()),
+            "train_loss": math.fsum(weighted) / total,
+            "train_accuracy": math.fsum(compress(all_counts, right)) / total,
         }
 
     def _validate(self) -> Row:
         labels = self.validation_labels
         if len(labels) == 0:
             return {"validation_loss": None, "validation_accuracy": None}
-        logits = predict_logits(self._evaluated, self.validation_images, VALIDATION_BATCH)
-        logits = logits.cpu().double()
+        logits = predict_logits(
+            self._evaluated, self.validation_images, VALIDATION_BATCH, self.step.arithmetic
+        ).cpu()
+        losses = -log_softmax(logits).gather(1, labels[:, None])
         return {
-            "validation_loss": float(cross_entropy(logits, labels)),
+            "validation_loss": math.fsum(losses.flatten().tolist()) / len(labels),
             "validation_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
         }
 
