@@ -18,6 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from fashion_mnist.training.optimisation import make_optimizer
 from machine import processor
 from ruamel.yaml import YAML
 from torch.nn.functional import cross_entropy
@@ -28,7 +29,6 @@ from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.training.augmentation import augment, draw_mirrored
 from fashion_mnist.training.batches import BLOCK
-from fashion_mnist.training.optimisation import make_optimizer
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.ranks import Group
 from fashion_mnist.training.step import Step as TrainingStep

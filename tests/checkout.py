@@ -13,11 +13,10 @@ from ruamel.yaml import YAML
 SMALL = {
     "prepare.validation_size": 50,
     "train.epochs": 2,
-    "train.threads": 1,
-    "train.shards": 1,
-    "train.processes": 1,
-    "train.device": "cpu",
-    "evaluate.device": "cpu",
+    "compute.threads": 1,
+    "compute.processes": 1,
+    "compute.device": "cpu",
+    "compute.device": "cpu",
 }
 
 

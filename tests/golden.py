@@ -1,8 +1,7 @@
-"""Digests of what the stages make of a small data set, to compare processors by.
+"""Digests of what the stages make of a small data set, to compare machines by.
 
 `make golden` records them in tests/golden.json. Each is the SHA-256 of the outputs of one run of a
-stage in portable arithmetic; evaluate's, whose drawing takes longest, once a network. They hold for
-the version of PyTorch that they were made with.
+stage in portable arithmetic; evaluate's, whose drawing takes longest, once a network.
 """
 
 import contextlib
@@ -19,6 +18,8 @@ from typing import Any
 import torch
 from small import params_text, write_idx
 
+from fashion_mnist.model.networks import NETWORKS
+from fashion_mnist.training.optimisers import OPTIMIZERS
 from stages import evaluate, prepare, train
 
 FILE = Path(__file__).with_name("golden.json")
@@ -36,38 +37,20 @@ ALL_ON = {
     "train.ema": 0.9,
     "train.pruning": 0.3,
     "train.whitening": True,
+    "train.augment.rotation": 10.0,
     "train.augment.flip": True,
     "train.augment.flip_alternating": False,
     "train.augment.crop_padding": 2,
     "train.augment.erasing": 0.5,
-    "train.device": "cpu",
-    "train.arithmetic": "portable",
-    "evaluate.device": "cpu",
-    "evaluate.threads": 1,
-    "evaluate.arithmetic": "portable",
 }
 
 
-def cases(*, rotation: bool) -> dict[str, dict[str, Any]]:
-    """Parameters by name: every network with every optimiser on one and two threads.
-
-    And each network once more with rotation.
-    """
-    networks, optimizers = ("lenet", "plain", "resnet"), ("adam", "adamw", "muon", "sgd")
-    made = {
-        f"{network} {optimizer} {threads}": {
-            "model.name": network,
-            "train.optimizer": optimizer,
-            "train.threads": threads,
-            "train.augment.rotation": 0.0,
-        }
-        for network, optimizer, threads in itertools.product(networks, optimizers, (1, 2))
+def cases() -> dict[str, dict[str, Any]]:
+    """Parameters by name: every network with every optimiser, all options on."""
+    return {
+        f"{network} {optimizer}": {"model.name": network, "train.optimizer": optimizer}
+        for network, optimizer in itertools.product(NETWORKS, OPTIMIZERS)
     }
-    if rotation:
-        for network in networks:
-            rotated = {**made[f"{network} adam 1"], "train.augment.rotation": 10.0}
-            made[f"{network} rotated"] = rotated
-    return made
 
 
 def digests(parameters: dict[str, Any], *, evaluated: bool) -> dict[str, str]:
@@ -99,15 +82,18 @@ def digests(parameters: dict[str, Any], *, evaluated: bool) -> dict[str, str]:
 def main() -> None:
     """Print the digests as JSON, and each run's name on stderr: under emulation it takes minutes.
 
-    With the argument `emulated` without rotation, whose kernel QEMU 7.2 cannot run. Other arguments
-    are beginnings of names, of which the runs are wanted.
+    Arguments are names of the runs that are wanted, and KEY=VALUE of parameters that change no
+    byte, such as compute.threads=2.
     """
-    wanted = tuple(argument for argument in sys.argv[1:] if argument != "emulated") or ("",)
+    wanted = [argument for argument in sys.argv[1:] if "=" not in argument]
+    settings = dict(argument.split("=") for argument in sys.argv[1:] if "=" in argument)
+    changes = {key: int(value) if value.isdigit() else value for key, value in settings.items()}
     found: dict[str, Any] = {"torch": torch.__version__.partition("+")[0], "digests": {}}
-    for name, parameters in cases(rotation="emulated" not in sys.argv).items():
-        if not name.startswith(wanted):
+    for name, parameters in cases().items():
+        if wanted and name not in wanted:
             continue
-        found["digests"][name] = digests(parameters, evaluated="adam 1" in name)
+        evaluated = parameters["train.optimizer"] == "adam"
+        found["digests"][name] = digests({**parameters, **changes}, evaluated=evaluated)
         print(name, file=sys.stderr)
     print(json.dumps(found, indent=2))
 

@@ -88,7 +88,7 @@ def train_settings(**changes: Any) -> Train:
 
     `augment` takes a mapping of changes; what it does not name is off.
     """
-    short = {"epochs": 2, "batch_size": 16, "device": "cpu"}
+    short = {"epochs": 2, "batch_size": 16}
     off = {"rotation": 0.0, "flip": False}
     return Train(**{**short, **changes, "augment": {**off, **changes.get("augment", {})}})
 
@@ -112,6 +112,7 @@ def params_text(digests: dict[str, str] | None = None, **overrides: Any) -> str:
     yaml = YAML()
     yaml.width = 1000
     params = Parameters().model_dump()
+    params["compute"] |= {"device": "cpu", "threads": 1}  # two of a busy machine are very slow
     sha256 = {
         f"fetch.sha256.{key.replace('_', '.')}": digest for key, digest in (digests or {}).items()
     }

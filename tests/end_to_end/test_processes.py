@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # stages/test_processes.py has the same in forks
 def by_one(repository, tmp_path_factory):
     """A repository after a run in four shards by one process that nothing disturbed."""
     checkout = repository.copy(tmp_path_factory.mktemp("by_one") / "checkout")
-    checkout.set(train__epochs=EPOCHS, train__shards=4, train__batch_size=8, model__dropout=0.25)
+    checkout.set(train__epochs=EPOCHS, train__batch_size=8, model__dropout=0.25)
     checkout.dvc("repro")
     checkout.commit()
     return checkout
@@ -81,7 +81,7 @@ def test_a_killed_training_of_two_is_taken_up(by_one, tmp_path, names):
 def test_ctrl_c_ends_all_processes_with_one_message(by_one, tmp_path):
     """c09"""
     checkout = by_one.copy(tmp_path / "checkout")
-    checkout.set(train__processes=2, train__seed=1)
+    checkout.set(compute__processes=2, train__seed=1)
     dvc = start(checkout, "dvc", "repro", "-s", "train")
     text = read_until(dvc, f"epoch 2/{EPOCHS}")
     family = processes_in(checkout.path)

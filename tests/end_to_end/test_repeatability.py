@@ -22,7 +22,7 @@ def test_forced_runs_leave_the_lock_unchanged(repository, tmp_path):
                 train__schedule=schedule,
                 train__step_epochs=1,
                 train__ema=0.9,
-                train__threads=2,
+                compute__threads=2,
                 train__augment__crop_padding=1,
                 train__augment__erasing=0.5,
             )

@@ -540,7 +540,7 @@ def test_portable_bytes_cannot_be_promised_of_bfloat16(tmp_path):
 @pytest.mark.parametrize(("shards", "processes"), [(4, 3), (1, 2), (2, 4)])
 def test_processes_share_the_shards_evenly(tmp_path, shards, processes):
     path = tmp_path / "params.yaml"
-    path.write_text(params_text(**{"train.shards": shards, "train.processes": processes}))
+    path.write_text(params_text(**{"train.shards": shards, "compute.processes": processes}))
     message = f"train.processes is {processes}: give a divisor of train.shards, which is {shards}"
     with pytest.raises(UserError, match=message):
         load(Train, "train", path)

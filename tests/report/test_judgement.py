@@ -7,9 +7,9 @@ from fashion_mnist.report.judgement import cautions
 
 RECIPE = {
     "train.lr": "0.001",
-    "train.threads": "1",
+    "compute.threads": "1",
     "train.arithmetic": "portable",
-    "train.device": "auto",
+    "compute.device": "auto",
     "data/raw": "aa",
     "src/fashion_mnist/data": "bb",
     "src/fashion_mnist/training": "cc",
@@ -35,9 +35,9 @@ def test_a_change_of_parameters_alone_is_only_of_one_seed():
         ("src/fashion_mnist/training", "the code of training"),
         ("stages/train.py", "the code of training"),
         ("src/fashion_mnist/evaluation", "the code of evaluation"),
-        ("train.threads", "train.threads"),
+        ("compute.threads", "compute.threads"),
         ("train.arithmetic", "train.arithmetic"),
-        ("train.device", "train.device"),
+        ("compute.device", "compute.device"),
     ],
 )
 def test_what_else_changed_is_told_first(key, told):

@@ -164,7 +164,7 @@ def test_code_parameters_and_space_make_a_study(tmp_path):
 
     first = digests()
     assert differing(digests(**{"train.batch_size": 8})) == {"parameters"}
-    assert differing(digests(**{"train.threads": 2, "evaluate.batch_size": 8})) == set()
+    assert differing(digests(**{"compute.threads": 2, "evaluate.batch_size": 8})) == set()
     assert differing(digests(Space(SPACE.ranges, {}, {}, frozenset()))) == {"space"}
     (checkout / "src/fashion_mnist/comparison/seeds.py").write_text("")
     assert differing(digests()) == set()

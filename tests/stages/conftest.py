@@ -20,11 +20,10 @@ SMALL = {
     "model.dropout": 0.2,
     "train.epochs": 3,
     "train.batch_size": 16,
-    "train.threads": 1,
-    "train.shards": 1,
-    "train.processes": 1,
-    "train.device": "cpu",
-    "evaluate.device": "cpu",
+    "compute.threads": 1,
+    "compute.processes": 1,
+    "compute.device": "cpu",
+    "compute.device": "cpu",
 }
 
 

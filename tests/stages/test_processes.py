@@ -7,17 +7,16 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from fashion_mnist.training.shards import Gradients
 from small import in_child
 
 from fashion_mnist.pipeline import files, splits
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training import launcher, ranks
-from fashion_mnist.training.shards import Gradients
 from fashion_mnist.training.trainer import Trainer
 from stages import train as stage
 
 SHARDED = {
-    "train.shards": 4,
     "train.batch_size": 19,  # 60 images: a last batch of 3, fewer than there are shards
     "train.ema": 0.9,
     "train.label_smoothing": 0.1,

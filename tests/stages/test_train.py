@@ -154,7 +154,7 @@ def test_a_run_that_diverges_leaves_no_checkpoint(workspace, finished, kept):
 def test_a_device_that_is_missing_is_told_before_data_are_read(fresh, monkeypatch):
     """d01: there is no prepared data at all, and that is not what is told."""
     monkeypatch.setattr(devices, "available", lambda: ["cpu"])
-    fresh.set(**{"train.device": "cuda", "evaluate.device": "mps"})
+    fresh.set(**{"compute.device": "cuda", "compute.device": "mps"})
     for name, device in {"train": "cuda", "evaluate": "mps"}.items():
         status, printed = fresh.run(name)
         assert status == 2
@@ -185,7 +185,7 @@ def test_a_lack_of_memory_names_the_batch_size(workspace, finished):
 
 def test_the_environments_thread_count_has_no_say(finished, tmp_path):
     """d18: `train.threads` alone decides, to the bit; each run is a process of its own."""
-    root = copy_project(tmp_path / "checkout", **{"train.threads": 2, "train.epochs": 1})
+    root = copy_project(tmp_path / "checkout", **{"compute.threads": 2, "train.epochs": 1})
     shutil.copytree(finished.path / "data/prepared", root / "data/prepared")
     made = []
     for threads in ("1", "2"):

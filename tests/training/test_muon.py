@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from fashion_mnist.training.muon import orthogonal
+from fashion_mnist.training.optimisation import make_optimizer
 from small import train_settings
 from torch import optim
 
 from fashion_mnist.model.networks import NETWORKS, build
-from fashion_mnist.training.muon import orthogonal
-from fashion_mnist.training.optimisation import make_optimizer
 
 
 def drawn(*shape, seed=0):

@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from fashion_mnist.training.optimisation import learning_rate, make_optimizer
 from small import train_settings
 from torch import optim
 
 from fashion_mnist.model.networks import NETWORKS, build
-from fashion_mnist.training.optimisation import learning_rate, make_optimizer
 
 STEPS = 7  # an epoch
 

@@ -87,21 +87,26 @@ def _parameters(stage: dict[str, Any]) -> dict[str, str]:
 
 def is_native(parameters: dict[str, str]) -> bool:
     """Whether a stage computed in native arithmetic, by its parameters."""
-    return any(k.endswith(".arithmetic") and v == "native" for k, v in parameters.items())
+    return "native" in arithmetics(parameters)
+
+
+def arithmetics(parameters: dict[str, str]) -> set[str]:
+    """The kinds of arithmetic that a stage's parameters name."""
+    return {value for key, value in parameters.items() if key.endswith(".arithmetic")}
 
 
 def _reason(parameters: dict[str, str]) -> str:
     """Why the same inputs may have given other bytes here."""
     import torch
 
-    from fashion_mnist.model import arithmetic, devices
+    from fashion_mnist.model import devices, kernels
 
     if is_native(parameters):
         return "its arithmetic is native, which differs between processors"
-    asked = [value for key, value in parameters.items() if key.endswith(".device")]
-    device = devices.resolve(asked[0]) if asked else torch.device("cpu")
-    if hindrance := arithmetic.hindrance(device):
-        return hindrance
+    if "avx2" in arithmetics(parameters):
+        if hindrance := kernels.hindrance(devices.resolve("auto")):
+            return hindrance
+        return "its arithmetic is avx2, which differs between numbers of threads and of processes"
     tested = _tested_torch()
     if tested and torch.__version__.partition("+")[0] != tested:
         return f"PyTorch here is {torch.__version__}, and {tested} was tested"

@@ -131,8 +131,8 @@ class Geometry:
     """
 
     def __init__(self, x: Tensor, weight: Tensor, padding: int) -> None:
-        count, channels, height, width = x.shape
-        _, _, rows, columns = weight.shape
+        count, _, height, width = x.shape
+        rows, columns = weight.shape[2:]
         self.padding = padding
         self.height, self.width = height + 2 * padding - rows + 1, width + 2 * padding - columns + 1
         self.parts = parts(count, weight[0].numel() * self.height * self.width, x.device)
@@ -173,7 +173,7 @@ class Convolution(torch.autograd.Function):
         return convolved(x, weight, bias, where, *ats)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, at_x, at_w = ctx.saved_tensors
         where, shared, wanted = ctx.where, ctx.shared, ctx.needs_input_grad[0]
@@ -225,7 +225,7 @@ class Linear(torch.autograd.Function):
         return out if bias is None else out.add_(bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (inputs, w), shared = ctx.saved_tensors, ctx.shared
         g = fixed(gradient, anchor(shared.largest(magnitude(gradient)), ctx.bits))
@@ -251,12 +251,16 @@ class BatchNorm(torch.autograd.Function):
         bits = bits_for(count)
         ctx.parts = parts(len(x), 2 * x[0].numel(), x.device)
         at = anchor(shared.largest(magnitude(x)), bits)
-        added = sum(fixed(x[part], at).sum((0, 2, 3)) for part in ctx.parts)
+        added = torch.zeros_like(weight, dtype=torch.float64)
+        for part in ctx.parts:
+            added += fixed(x[part], at).sum((0, 2, 3))
         mean = (shared.total(added) * (1 / count)).float()
         centred = x - mean[:, None, None]
         at = anchor(shared.largest(magnitude(centred)), bits)
-        added = sum(fixed(centred[part], at).square_().sum((0, 2, 3)) for part in ctx.parts)
-        variance = (shared.total(added) * (1 / count)).float()
+        squares = torch.zeros_like(added)
+        for part in ctx.parts:
+            squares += fixed(centred[part], at).square_().sum((0, 2, 3))
+        variance = (shared.total(squares) * (1 / count)).float()
         scale = inverse_root(variance + eps)
         centred *= scale[:, None, None]
         ctx.save_for_backward(centred, scale, weight)
@@ -265,14 +269,14 @@ class BatchNorm(torch.autograd.Function):
         return (centred * weight[:, None, None]).add_(bias[:, None, None]), mean, variance
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         normal, scale, weight = ctx.saved_tensors
         shared = ctx.shared
         at, at_n = (
             anchor(shared.largest(magnitude(tensor)), ctx.bits) for tensor in (gradient, normal)
         )
-        alone, with_normal = torch.zeros_like(scale, dtype=torch.float64), 0
+        alone, with_normal = torch.zeros(2, len(scale), dtype=torch.float64, device=scale.device)
         for part in ctx.parts:
             g = fixed(gradient[part], at)
             alone += g.sum((0, 2, 3))
@@ -313,7 +317,7 @@ class CrossEntropy(torch.autograd.Function):
         return -sum_of_few(logs * wanted).float()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         shares, wanted = ctx.saved_tensors
         return ((shares - wanted) * gradient[:, None].double()).float(), None, None
@@ -336,7 +340,7 @@ class MaxPool(torch.autograd.Function):
         return _larger(rows, 3)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return _to_larger(x, 2, _to_larger(_larger(x, 2), 3, gradient))

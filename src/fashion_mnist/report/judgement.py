@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from fashion_mnist.comparison.summary import SEED, Run
 
-ARITHMETIC = ("train.arithmetic", "evaluate.arithmetic", "train.threads", "train.precision")
-DEVICE = ("train.device", "evaluate.device")
+ARITHMETIC = ("train.arithmetic", "evaluate.arithmetic", "train.precision")
 DATA = ("data/raw", "src/fashion_mnist/data", "stages/prepare.py")
 CODE = ("src/fashion_mnist/model", "src/fashion_mnist/pipeline", "src/fashion_mnist/training")
 
@@ -42,7 +41,7 @@ def _causes(differing: set[str]) -> Iterator[str]:
         yield "the code of training"
     if any(key.startswith(EVALUATION) for key in differing):
         yield "the code of evaluation"
-    yield from (key for key in (*ARITHMETIC, *DEVICE) if key in differing)
+    yield from (key for key in ARITHMETIC if key in differing)
 
 
 def _listed(causes: list[str]) -> str:

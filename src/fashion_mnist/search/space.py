@@ -22,7 +22,7 @@ Settings = dict[str, Value]
 
 SEED = "train.seed"
 EPOCHS = "train.epochs"
-MACHINE = ("train.device", "train.threads", "train.processes", "train.tensorboard")
+MACHINE = ("compute", "train.tensorboard")
 """Parameters that belong to the machine rather than to the recipe."""
 
 CLOSED = ("fetch", "evaluate", "prepare.validation_size", "prepare.seed", SEED, *MACHINE)

@@ -69,7 +69,7 @@ def switched_on(settings: Augment) -> list[Augmentation]:
 
 def rotate(images: Tensor, degrees: float, black: float, numbers: Tensor) -> Tensor:
     """Rotate each image about its centre by an angle from ±`degrees`, uniform, bilinearly."""
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     angles = (numbers[0].double() * 2 - 1) * (degrees * math.pi / 180)
     sine, cosine = (part.float()[:, None] for part in elementary.sin_cos(angles))
     down, along = (

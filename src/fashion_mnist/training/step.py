@@ -122,6 +122,10 @@ class Step:
             self._average(self.averaged)
         return logits.detach()
 
+    def forget(self) -> None:
+        """Drop the recordings: what they work on has been replaced."""
+        self.recorded = {}
+
     def seed(self, seed: int) -> None:
         """Of dropout in the epoch that begins."""
         if isinstance(self.arithmetic, Portable):
