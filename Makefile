@@ -8,9 +8,8 @@ CPU_FLAG := $(if $(filter-out 0,$(call asked,CPU)),--cpu)
 # Packages of single commands too: make install EXTRAS="export search"
 EXTRAS_ASKED := $(call asked,EXTRAS)
 
-# Of `make variants`: which of recipes/, on how many CPU threads each, how many at a time.
+# Of `make variants`: which of recipes/, how many at a time.
 VARIANTS ?= quick balanced best
-THREADS ?= 1
 JOBS ?= 2
 
 # Of `make verified`: how long to wait for the rebuilding.
@@ -89,10 +88,10 @@ accuracy: install ## train the original exercise and the committed recipe side b
 
 variants: install ## queue the committed recipe on five seeds and others on three; run two at a time
 	@git diff --quiet HEAD -- params.yaml || { echo "params.yaml has changes: git restore params.yaml"; exit 2; }
-	$(VENV) dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(5)'
+	$(VENV) dvc exp run --queue -S compute.threads=1 -S 'train.seed=range(5)'
 	$(VENV) set -e; for name in $(VARIANTS); do \
 	  recipe=$$(cat recipes/$$name); \
-	  dvc exp run --queue -S train.threads=$(THREADS) -S 'train.seed=range(3)' $$recipe; done
+	  dvc exp run --queue -S compute.threads=1 -S 'train.seed=range(3)' $$recipe; done
 	$(VENV) dvc queue start -j $(JOBS)
 	@echo "follow them by: dvc queue status; then: make table"
 

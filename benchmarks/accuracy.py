@@ -21,7 +21,7 @@ from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.model.networks import build
-from fashion_mnist.model.parameters import Model
+from fashion_mnist.model.parameters import Compute, Model
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.splits import Split
@@ -68,7 +68,7 @@ def test_accuracy(networks: Iterator[nn.Module], data: list[Split]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=whole_number(1), default=5)
-    devices.use("cpu", 1, "portable")
+    devices.use(Compute(device="cpu", threads=1), "native")
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
     model, settings = load(Model, "model"), load(Train, "train")
     made: dict[str, list[float]] = {"original": [], "this project": []}

@@ -1,4 +1,4 @@
-"""What portable arithmetic costs, and bfloat16 saves, beside native float32: each network, in turn.
+"""What portable arithmetic costs beside avx2 and native, and what bfloat16 saves: each network.
 
 python benchmarks/arithmetic.py [--rounds 5] [--threads 1]
 
@@ -19,6 +19,7 @@ from machine import processor
 from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.parameters import Train
@@ -28,6 +29,7 @@ IMAGES = {"lenet": 20_000, "plain": 10_000, "resnet": 4_000}
 """Of an epoch that is timed: some seconds each."""
 KINDS = {
     "native": ("native", "float32"),
+    "avx2": ("avx2", "float32"),
     "portable": ("portable", "float32"),
     "bfloat16": ("native", "bfloat16"),
 }
@@ -37,14 +39,16 @@ KINDS = {
 def seconds(network: str, kind: str, threads: int) -> float:
     """An epoch with the committed parameters but for the kind, after one that warms up."""
     arithmetic, precision = KINDS[kind]
-    device = devices.use("cpu", threads, arithmetic)
+    device = devices.use(Compute(device="cpu", threads=threads), arithmetic)
     names = ("train", "validation")
     training, validation = (
         splits.read(Path(f"data/prepared/{name}.safetensors")) for name in names
     )
     count = IMAGES[network]
     part = replace(training, images=training.images[:count], labels=training.labels[:count])
-    settings = load(Train, "train").model_copy(update={"precision": precision})
+    settings = load(Train, "train").model_copy(
+        update={"precision": precision, "arithmetic": arithmetic}
+    )
     trainer = Trainer(build(network), part, validation, settings, device)
     trainer._train(1)
     start = time.perf_counter()

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import build, multiply_adds
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.parameters import Train
@@ -38,10 +39,11 @@ def usual_epoch(batches: DataLoader, device: torch.device) -> Callable[[], None]
 
 
 def own_epoch(
-    training: splits.Split, validation: splits.Split, device: torch.device
+    training: splits.Split, validation: splits.Split, device: torch.device, arithmetic: str
 ) -> Callable[[], None]:
     """An epoch of this project's loop, augmentation included, with the committed parameters."""
-    trainer = Trainer(build("lenet"), training, validation, load(Train, "train"), device)
+    settings = load(Train, "train").model_copy(update={"arithmetic": arithmetic})
+    trainer = Trainer(build("lenet"), training, validation, settings, device)
     return lambda: trainer._train(1)
 
 
@@ -65,12 +67,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=whole_number(1), default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=whole_number(1), default=2)
-    parser.add_argument("--arithmetic", choices=["portable", "native"], default="native")
+    parser.add_argument("--arithmetic", choices=["portable", "avx2", "native"], default="native")
     parser.add_argument(
         "--images", type=whole_number(1), default=20_000, help="of a round; scaled to 60,000"
     )
     arguments = parser.parse_args()
-    device = devices.use(arguments.device, arguments.threads, arguments.arithmetic)
+    device = devices.use(
+        Compute(device=arguments.device, threads=arguments.threads), arguments.arithmetic
+    )
     names = ("train", "validation")
     training, validation = (splits.read(Path(f"data/prepared/{n}.safetensors")) for n in names)
     count = min(arguments.images, len(training.labels))
@@ -81,7 +85,7 @@ def main() -> None:
         "DataLoader over tensors, no augmentation": usual_epoch(
             DataLoader(tensors, batch_size=BATCH_SIZE, shuffle=True), device
         ),
-        "this project": own_epoch(part, validation, device),
+        "this project": own_epoch(part, validation, device, arguments.arithmetic),
     }
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     rates = []

@@ -25,6 +25,7 @@ from fashion_mnist.arguments import whole_number
 from fashion_mnist.comparison.tables import table
 from fashion_mnist.model import devices
 from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.pipeline.splits import Split
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--images", type=whole_number(1), default=20_000, help="of an epoch")
     arguments = parser.parse_args()
-    device = devices.use(arguments.device, 1, "native")
+    device = devices.use(Compute(device=arguments.device, threads=1), "native")
     whole = splits.read(Path("data/prepared/train.safetensors"))
     count = min(arguments.images, len(whole.labels))
     training = replace(whole, images=whole.images[:count], labels=whole.labels[:count])
@@ -69,7 +70,9 @@ def main() -> None:
     rows = []
     for name in NETWORKS:
         for size in BATCHES:
-            settings = load(Train, "train").model_copy(update={"batch_size": size})
+            settings = load(Train, "train").model_copy(
+                update={"batch_size": size, "arithmetic": "native"}
+            )
             loops = [
                 loader_epoch(build(name), training, size, device),
                 own_epoch(build(name), training, settings, device, called=True),

@@ -19,7 +19,7 @@ from machine import processor
 
 from fashion_mnist.arguments import whole_number
 from fashion_mnist.model import devices
-from fashion_mnist.model.parameters import Model
+from fashion_mnist.model.parameters import Compute, Model
 from fashion_mnist.pipeline import splits
 from fashion_mnist.pipeline.parameters import load
 from fashion_mnist.training.parameters import Train
@@ -44,9 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=whole_number(1), default=1)
     model, settings = load(Model, "model"), load(Train, "train")
-    device = devices.use(settings.device, settings.threads, settings.arithmetic)
+    device = devices.use(load(Compute, "compute"), settings.arithmetic)
     data = [splits.read(Path(f"data/prepared/{name}.safetensors")) for name in NAMES]
-    print(f"{processor(device)}, {settings.threads} threads, PyTorch {torch.__version__}")
+    print(f"{processor(device)}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}")
     print(f"{model.name}, width {model.width:g}, {settings.epochs} epochs, {settings.precision}")
     last = []
     times: dict[float, list[float]] = {wanted: [] for wanted in WANTED}

@@ -27,7 +27,7 @@ from fashion_mnist.data.parameters import Prepare
 from fashion_mnist.data.preparation import divide, make_splits
 from fashion_mnist.model import devices, networks
 from fashion_mnist.model.networks import build, multiply_adds
-from fashion_mnist.model.parameters import Model
+from fashion_mnist.model.parameters import Compute, Model
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.splits import Split
 from fashion_mnist.training.parameters import Train
@@ -151,7 +151,7 @@ def run(trial: Trial, seed: int) -> dict[str, object]:
     teacher, changes = settings["train"].pop("teacher", None), {}
     for key in tried.TRAININGS.keys() & settings["train"].keys():
         changes[key] = settings["train"].pop(key)
-    devices.use("cpu", 1, settings["train"]["arithmetic"])
+    devices.use(Compute(device="cpu", threads=1), settings["train"]["arithmetic"])
     data = split_anew(seed, Prepare.model_validate(settings["prepare"]))
     trainer = trainer_of(settings, data, seed)
     if teacher:
@@ -185,7 +185,7 @@ def trainer_of(settings: dict[str, Any], data: dict[str, Split], seed: int) -> T
     """What trains with these parameters, on one thread."""
     known = Model.model_validate({**settings["model"], "name": "plain"}).model_dump()
     network = build(**known | {"name": settings["model"]["name"]}, seed=derive(seed, "weights"))
-    here = {"device": "cpu", "threads": 1, "tensorboard": False, "seed": seed}
+    here = {"tensorboard": False, "seed": seed}
     recipe = Train.model_validate({**settings["train"], **here})
     return Trainer(network, data["train"], data["validation"], recipe, torch.device("cpu"))
 

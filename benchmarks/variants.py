@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 RUNS = HERE / "runs.csv"
 COMMITTED = "params.yaml"
 SECTIONS = ("prepare", "model", "train")
-FREE = {"train.seed", "train.threads", "train.device"}
+FREE = {"train.seed"}
 """Parameters that a run of a recipe may have otherwise."""
 
 KEY = ["variant", "threads", "machine", "seed"]
@@ -66,7 +66,7 @@ def record(root: Path) -> pd.DataFrame:
             continue
         names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
         if names:
-            found = row(names[0], known[names[0]], run, seconds_of(run))
+            found = row(names[0], known[names[0]], run, *of_log(run))
             # One whose log is gone must not stand beside what was recorded of it before
             if found["seconds"] or not any(_is_same(found, other) for other in rows):
                 rows.append(found)
@@ -92,12 +92,14 @@ def _is_same(run: dict[str, object], other: dict[str, object]) -> bool:
     return all(run[key] == other[key] for key in ("variant", "threads", "seed", "accuracy"))
 
 
-def row(variant: str, recipe: dict[str, str], run: Run, seconds: float | None) -> dict[str, object]:
+def row(
+    variant: str, recipe: dict[str, str], run: Run, threads: int | None, seconds: float | None
+) -> dict[str, object]:
     """What is recorded of a run; its log is kept on the machine that ran it, and only there."""
     return {
         "variant": variant,
         "recipe": digest(recipe),
-        "threads": int(run.recipe["train.threads"]),
+        "threads": threads or ABSENT,
         "seed": run.seed,
         "epochs": int(run.recipe["train.epochs"]),
         "seconds": seconds,
@@ -106,9 +108,12 @@ def row(variant: str, recipe: dict[str, str], run: Run, seconds: float | None) -
     }
 
 
-def seconds_of(run: Run) -> float | None:
-    """How long the train stage of a queued run took; None where it did not run in one go."""
+def of_log(run: Run) -> tuple[int | None, float | None]:
+    """Threads of a queued run's train stage, and its seconds; None where it was not in one go."""
     command = ["dvc", "queue", "logs", run.name]
     log = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"^trained in ([\d.]+) s", log, re.MULTILINE)
-    return float(found[1]) if found and "taking up" not in log else None
+    threads = re.search(r"^training .*, (\d+) thread", log, re.MULTILINE)
+    seconds = re.search(r"^trained in ([\d.]+) s", log, re.MULTILINE)
+    if not (threads and seconds) or "taking up" in log:
+        return None, None
+    return int(threads[1]), float(seconds[1])

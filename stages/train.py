@@ -46,12 +46,13 @@ def main() -> None:
 def train_together(group: ranks.Group, model: Model, settings: Train, compute: Compute) -> None:
     """What each process of the training does; by default there is one."""
     device = group.place(devices.use(compute, settings.arithmetic))
-    print(f"training {model.name} on {device}")
+    threads = torch.get_num_threads()
+    print(f"training {model.name} on {device}, {threads} thread{'s' * (threads > 1)}")
     network = model.model_dump()
     training, validation = splits.read(TRAINING), splits.read(VALIDATION)
     parameters = {**network, **settings.model_dump()}
     if settings.arithmetic != "portable":  # where they change bytes
-        parameters |= {"device": str(device), "threads": torch.get_num_threads()}
+        parameters |= {"device": str(device), "threads": threads}
         parameters["processes"] = group.size
     mark = fingerprint(parameters, [TRAINING, VALIDATION], ROOT)
     group.require_same(lambda: mark, "the processes have other parameters, data, code or PyTorch")

@@ -130,7 +130,7 @@ class Trainer:
     def _evaluated(self) -> nn.Module:
         return self.network if self.averaged is None else self.averaged
 
-    def _train(self, epoch: int, on_step: Callable[[float], object]) -> Row:
+    def _train(self, epoch: int, on_step: Callable[[float], object] = lambda _: None) -> Row:
         """One epoch. No step copies from the device, and nothing is measured until it is over."""
         settings, group = self.settings, self.group
         weights = sample_weights(self.losses, settings, epoch)
