@@ -16,7 +16,6 @@ SMALL = {
     "compute.threads": 1,
     "compute.processes": 1,
     "compute.device": "cpu",
-    "compute.device": "cpu",
 }
 
 

@@ -16,7 +16,6 @@ from small import params_text, write_idx
 
 import stages  # noqa: F401  makes the checkout's root the working folder, once and for all tests
 from fashion_mnist.comparison import programs
-from fashion_mnist.model import arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,9 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("tests")
 
-# Portable arithmetic has to be chosen before the process's first operation.
-arithmetic.use("portable", torch.device("cpu"))
-# Nor may a fork train where the first backward pass came after an export to ONNX.
+# No fork may train where the first backward pass came after an export to ONNX.
 torch.zeros((), requires_grad=True).backward()
 for name in (
     *("FASHION_MNIST_DIR", "DVC_ROOT", "DVC_STAGE", "OMP_NUM_THREADS"),

@@ -23,7 +23,6 @@ SMALL = {
     "compute.threads": 1,
     "compute.processes": 1,
     "compute.device": "cpu",
-    "compute.device": "cpu",
 }
 
 
