@@ -21,6 +21,7 @@ from small import PROJECT
 WANTED = lock.sets(tomllib.loads((PROJECT / "pyproject.toml").read_text()))
 LOCKED = {path.stem: path.read_text() for path in lock.LOCKS.glob("*.txt")}
 PIN = re.compile(r"^([\w.-]+)==([^\s;]+)", re.MULTILINE)
+PIP = pytest.param("pip", marks=pytest.mark.slow)
 HOSTILE = {
     "PIP_USER": "1",
     "PIP_TARGET": "/nowhere",
@@ -172,7 +173,7 @@ def installed(root: Path) -> set[str]:
     return {path.stem for path in packages(root).glob("*.dist-info")}
 
 
-@pytest.fixture(params=["uv", "pip", "no uv"])
+@pytest.fixture(params=["uv", PIP, "no uv"])
 def tool(request, project):
     """What installs: `with_uv`, and whether uv can be had."""
     name, version = "absent", "1"
@@ -189,7 +190,7 @@ def test_settings_of_the_user_change_nothing(project, tool, capfd):
     assert ("uv cannot be had here" in capfd.readouterr().err) == (tool == "no uv")
 
 
-@pytest.mark.parametrize("tool", ["uv", "pip"], indirect=True)
+@pytest.mark.parametrize("tool", ["uv", PIP], indirect=True)
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch has no CUDA")
 def test_pytorch_without_cuda_comes_from_its_index_and_stays(project, tool):
     install.install(project, ["run"], cpu=True, with_uv=tool != "pip")
@@ -198,7 +199,7 @@ def test_pytorch_without_cuda_comes_from_its_index_and_stays(project, tool):
     assert "torch-1+cpu" in installed(project)
 
 
-@pytest.mark.parametrize("tool", ["uv", "pip"], indirect=True)
+@pytest.mark.parametrize("tool", ["uv", PIP], indirect=True)
 def test_a_wheel_with_another_digest_is_refused(project, tool, capfd):
     with zipfile.ZipFile(project.parent / "wheels/run-1-py3-none-any.whl", "a") as archive:
         archive.writestr("more.py", "")

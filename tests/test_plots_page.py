@@ -139,6 +139,7 @@ def test_two_revisions_with_other_epochs_and_other_splits(project, tmp_path):
             assert COLOURS["between"] not in colours(svg), name
 
 
+@pytest.mark.slow
 @drawn
 def test_three_revisions_at_once(project, tmp_path):
     project.git("switch", "--quiet", "--create", "between")
@@ -191,6 +192,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+@pytest.mark.slow
 @drawn
 def test_a_revision_without_plots(project, tmp_path):
     project.git("rm", "-r", "--quiet", "--cached", "plots")
@@ -211,6 +213,7 @@ def test_confusion_shows_the_share_of_each_true_class(project, tmp_path):
     assert sorted(told) == sorted(["100"] * 9 + ["75", "25"])
 
 
+@pytest.mark.slow
 @drawn
 def test_two_revisions_differ_by_images_in_a_picture_of_its_own(project, tmp_path):
     """On main four of each class are wrong, in the workspace two: cells that are shaded tell how

@@ -261,6 +261,7 @@ def test_a_fork_gets_a_summary_and_no_comment(push):
     assert "No parameter differs." in ran.summary
 
 
+@pytest.mark.slow
 def test_other_bytes_are_told_in_the_comment_and_the_run_is_red(push):
     """The report's second line says what came of rebuilding the committed results."""
     ran = push(wrong=range(5), verified=1)
@@ -279,6 +280,7 @@ def test_missing_results_are_told_in_the_comment_and_the_run_is_red(push):
     assert said in ran.summary
 
 
+@pytest.mark.slow
 def test_a_base_without_results(upstream, push):
     upstream.git("rm", "-r", "--quiet", "plots", "metrics", "dvc.lock")
     upstream.commit("no results")

@@ -106,6 +106,7 @@ def verify(monkeypatch, capfd, checkout, *arguments):
     return status, (captured.err if status == 2 else captured.out).splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_commit_is_rebuilt_to_the_byte(monkeypatch, capfd, repository, tmp_path):
     """From nothing: with a cache of its own, and beside other parameters in the workspace."""
     checkout = repository.copy(tmp_path / "checkout")
@@ -126,6 +127,7 @@ def test_a_commit_is_rebuilt_to_the_byte(monkeypatch, capfd, repository, tmp_pat
     assert "is cached" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_commit_whose_weights_are_others_is_told_by_its_first_stage(
     monkeypatch, capfd, repository, tmp_path
 ):

@@ -62,8 +62,9 @@ def server(content):
 
 
 @pytest.fixture
-def silent():
+def silent(monkeypatch):
     """The address of a socket that accepts and never answers."""
+    monkeypatch.setattr(sources, "SILENCE_SECONDS", 3.0)  # in which a busy machine answers, too
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
@@ -85,4 +86,4 @@ def alone(monkeypatch, tmp_path, closed):
     (tmp_path / "bin").mkdir()
     monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "no datasets")
     monkeypatch.setattr(FashionMNIST, "mirrors", [closed])
-    monkeypatch.setattr(sources, "SILENCE_SECONDS", 1.0)  # a busy machine may keep us waiting
+    monkeypatch.setattr(sources, "SILENCE_SECONDS", 60.0)

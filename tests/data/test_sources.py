@@ -141,11 +141,11 @@ def test_a_bad_mirror_is_one_reason(monkeypatch, server, way, words):
 
 def test_a_silent_and_a_slow_mirror_take_bounded_time(monkeypatch, server, silent):
     """a06: torchvision's own download would wait for ever."""
-    monkeypatch.setattr(sources, "MIRROR_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "MIRROR_SECONDS", 1.0)
     mirrors(monkeypatch, silent, f"{server}/slow/")
     start = time.monotonic()
-    fails(sources.download, "timed out", "not complete after 0.2 s")
-    assert time.monotonic() - start < 5  # seconds; 1.2 are needed
+    fails(sources.download, "timed out", "not complete after 1 s")
+    assert time.monotonic() - start < 60  # seconds; 4 are needed, and minutes for all bytes
 
 
 def test_the_next_mirror_is_tried(monkeypatch, server, silent, closed, content):

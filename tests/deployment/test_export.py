@@ -42,6 +42,7 @@ def test_onnxruntime_says_what_pytorch_says(checkpoint, exported, pixels):
         check_agreement(one, other, noise[:count])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name != "lenet"])
 def test_every_network_can_be_exported(name, tmp_path):
     """With statistics that are not those it starts with, and with the mirror image's part."""

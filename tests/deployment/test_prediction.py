@@ -191,6 +191,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_only_what_is_needed_is_imported(repository, pictures, exported):
     """Start-up is what people wait for: with ONNX no torch, and never what draws or compares."""
     heavy = {"torch", "onnxruntime", "dvc", "pandas", "scipy", "sklearn", "matplotlib", "pydantic"}

@@ -135,6 +135,7 @@ def test_an_output_that_was_never_recorded_must_run(clone, current):
     assert current() == (MUST_RUN, f"train: {LAST} is not in dvc.lock\n")
 
 
+@pytest.mark.slow
 def test_the_way_back_needs_no_cache(clone, current):
     """README: `dvc checkout` would fail here, and remove the weights that it cannot replace."""
     clone.dvc("exp", "run", "-S", "train.epochs=1")

@@ -139,7 +139,16 @@ def drawn(**environment):
     return result.stdout.split()
 
 
-@pytest.mark.parametrize("backend", ["TkAgg", "", "module://nowhere", "no such backend"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "TkAgg",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("", "module://nowhere", "no such backend")
+        ),
+    ],
+)
 def test_neither_a_display_nor_a_backend_nor_anybodys_taste_matters(tmp_path, backend):
     """e07 c18: the picture is in Git; whose matplotlibrc is read must not show in a diff."""
     (tmp_path / "matplotlibrc").write_text(TASTE)

@@ -41,10 +41,12 @@ def test_portable_holds_the_libraries_to_avx2_whatever_the_environment_says():
     ]
 
 
+@pytest.mark.slow
 def test_native_leaves_the_environment_as_it_is():
     assert in_a_process("native").stdout.splitlines()[0] == "None None None"
 
 
+@pytest.mark.slow
 def test_a_choice_that_comes_too_late_is_a_defect():
     """The libraries have chosen by then; to go on would break the promise without a word."""
     late = "import torch; torch.ones(9).exp()\n" + PRINT_CHOICE

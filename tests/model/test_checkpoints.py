@@ -63,6 +63,7 @@ def test_a_network_comes_back_with_its_mean_over_mirror_images(tmp_path, average
     assert torch.equal(network(images), network(images.flip(3))) == averages
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_the_same_bytes_every_time():
     """c18: also in another process, which hashes its strings differently."""
     code = (

@@ -38,7 +38,9 @@ def succeeded(results):
     return results[0][1]
 
 
-@pytest.mark.parametrize("network", ["lenet", "plain", "resnet"])
+@pytest.mark.parametrize(
+    "network", ["lenet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("plain", "resnet"))]
+)
 def test_the_number_of_processes_changes_no_byte(sharded, tmp_path, network):
     """With dropout, batch normalisation, averaging, pruning and an uneven last batch."""
     sharded.set(**SHARDED, **{"model.name": network})

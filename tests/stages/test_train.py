@@ -45,7 +45,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("killed", [True, False], ids=["killed", "finished"])
+@pytest.mark.parametrize(
+    "killed",
+    [True, pytest.param(False, marks=pytest.mark.slow)],
+    ids=["killed", "finished"],
+)
 def test_another_run_starts_afresh_and_equals_a_clean_one(
     fresh, finished, tmp_path, change, killed
 ):
@@ -76,7 +80,13 @@ def test_a_run_of_other_data_starts_afresh(fresh):
     assert "holds only runs with other data\n" in printed
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "onecycle", "step"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "onecycle",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("constant", "cosine", "step")),
+    ],
+)
 def test_the_rate_goes_on_where_it_was(fresh, tmp_path, schedule):
     """d09 d11 d30: one header, epochs 1 to 4, and the rates of a run that was not killed."""
     fresh.set(**{"train.schedule": schedule, "train.epochs": 4, "train.step_epochs": 1})
@@ -183,6 +193,7 @@ def test_a_lack_of_memory_names_the_batch_size(workspace, finished):
     assert workspace.outputs() == finished.outputs()
 
 
+@pytest.mark.slow
 def test_the_environments_thread_count_has_no_say(finished, tmp_path):
     """d18: `train.threads` alone decides, to the bit; each run is a process of its own."""
     root = copy_project(tmp_path / "checkout", **{"compute.threads": 2, "train.epochs": 1})

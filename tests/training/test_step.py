@@ -135,6 +135,7 @@ def test_the_average_is_torchs():
         assert torch.equal(tensor, theirs.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_training_imports_neither_torchs_compiler_nor_sympy():
     """They take as long to import as torch itself, and no step uses them."""
     code = (
