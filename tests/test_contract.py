@@ -195,7 +195,7 @@ def test_curves_are_drawn_against_the_epoch():
     curves = [
         options["x"] for _, options, columns in plot_definitions() if "plots/history.csv" in columns
     ]
-    assert curves == ["epoch"] * 3
+    assert set(curves) == {"epoch"}
 
 
 def test_plot_ids_select_one_plot_each():

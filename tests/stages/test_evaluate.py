@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from small import NAMES
 
+from fashion_mnist.evaluation.corruptions import CORRUPTIONS, STRENGTHS
 from fashion_mnist.model import checkpoints
 from fashion_mnist.pipeline import files, splits
 from stages import evaluate as stage
@@ -97,7 +98,7 @@ def test_corruptions_report_a_mean_and_a_table(workspace, finished):
     assert workspace.run("evaluate")[0] == 0
     made = report(workspace)
     clean, *rows = table(workspace, "corruptions")
-    assert len(rows) == 30
+    assert len(rows) == len(CORRUPTIONS) * len(STRENGTHS)
     assert float(clean["accuracy"]) == made["accuracy"]
     mean = np.mean([float(row["accuracy"]) for row in rows])
     assert made.pop("accuracy_corrupted") == pytest.approx(mean, abs=1e-5)
