@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import subprocess
 
 import pytest
 from ruamel.yaml import YAML
@@ -77,3 +78,19 @@ def test_the_containers_install_for_the_cpu():
     assert container["postCreateCommand"].endswith("make install CPU=1")
     assert re.search(r"^RUN .*make install CPU=1$", dockerfile, re.MULTILINE)
     assert f" AS {container['build']['target']}\n" in dockerfile
+
+
+WRITES = r"^\$ fashion-mnist .*?(?:--show |--html |export |card > |draw (?:--base \S+ )?)([\w./]+)"
+
+
+def test_what_the_examples_write_is_ignored_by_git():
+    written = [p for page in PAGES for p in re.findall(WRITES, page.read_text(), re.MULTILINE)]
+    assert len(written) >= 6
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *(f"{path}/x" for path in written)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    assert ignored == [f"{path}/x" for path in written]

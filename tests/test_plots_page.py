@@ -23,6 +23,9 @@ from fashion_mnist.pipeline.splits import Split
 COLOURS = {"main": "#0b3c7d", "between": "#b8336a", "workspace": "#ee8f00"}
 """The base's, another's, and that of the revision which is judged."""
 
+VERDICTS = {"better": "#1b7837", "worse": "#762a83"}
+"""In the difference of two confusions."""
+
 drawn = pytest.mark.skipif(
     (plots_page.browser() is None or not plots_page.MODULES.is_dir())
     and "REQUIRE_BROWSER" not in os.environ,  # CI installs both, and must not lose them silently
@@ -159,6 +162,8 @@ def test_colours_are_told_apart_with_deuteranopia_and_in_grey():
     seen = [lab(DEUTERANOPIA @ linear(colour)) for colour in COLOURS.values()]
     for one, other in combinations(seen, 2):
         assert np.linalg.norm(one - other) > 50
+    better, worse = (lab(DEUTERANOPIA @ linear(colour)) for colour in VERDICTS.values())
+    assert np.linalg.norm(better - worse) > 50
     lightness = [lab(linear(colour))[0] for colour in COLOURS.values()]
     assert min(b - a for a, b in pairwise(lightness)) > 15
     for path in (PROJECT / ".dvc/plots").glob("*.json"):
@@ -220,10 +225,10 @@ def test_two_revisions_differ_by_images_in_a_picture_of_its_own(project, tmp_pat
     many images more or fewer; a cell that is empty in both tells nothing."""
     seen = page(project, tmp_path, "diff", "main", "--targets", "plots/predictions.csv")
     svg = seen.plots["plots_predictions_csv"]
-    assert "workspace less main, in images" in texts(svg)
+    assert "workspace less main, in images: green is better, purple worse" in texts(svg)
     told = [text.text for text in marks(svg) if text.text]
     assert sorted(text for text in told if text[0] in "+-") == ["+2"] * 10 + ["-2"] * 10
-    assert {COLOURS["main"], COLOURS["workspace"]} <= colours(svg)
+    assert set(VERDICTS.values()) & colours(svg) == {VERDICTS["better"]}
     alone = page(project, tmp_path, "show", "plots/predictions.csv")
     assert "less" not in " ".join(texts(alone.plots["plots_predictions_csv"]))
 

@@ -289,5 +289,5 @@ def test_a_base_without_results(upstream, push):
         r"\*\*No verdict:\*\* origin/main \(\w{7}\) has no plots/predictions.csv", text
     )
     assert "misclassified_base" not in text
-    row = next(line for line in text.splitlines() if "| accuracy" in line)
+    row = next(line for line in text.splitlines() if "| Accuracy" in line)
     assert [cell.strip() for cell in row.split("|")][2:4] == ["-", "0.975 (0 to 1)"]

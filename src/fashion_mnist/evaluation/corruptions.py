@@ -113,6 +113,9 @@ COLUMNS = ("corruption", "strength", "accuracy")
 
 
 def rows(clean: float, accuracies: Mapping[tuple[str, int], float]) -> list[list[Value]]:
-    """A row of `COLUMNS` for the clean images, of strength 0, and for each that was measured."""
-    measured = {("none", 0): clean, **accuracies}
+    """A row of `COLUMNS` for the clean images, of strength 0, and for each that was measured.
+
+    None at all where nothing was measured: a plot of the clean images alone would say nothing.
+    """
+    measured = {("none", 0): clean, **accuracies} if accuracies else {}
     return [[name, strength, accuracy] for (name, strength), accuracy in measured.items()]

@@ -12,7 +12,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "report",
         help="report.md and its pictures for a pull request",
         description="Write report.md and report/*.png: the workspace against a base. "
-        "Prints the path of report.md.",
+        "Prints the path of each page.",
     )
     command.add_argument("--base", required=True, metavar="REV", help="such as origin/main")
     command.add_argument(
@@ -20,6 +20,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="FILE",
         type=Path,
         help="what `verify` has printed, for the second line",
+    )
+    command.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="write the report and all plots as one page, too, which opens without a network",
     )
     command.set_defaults(run=report)
 
@@ -37,6 +43,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def report(arguments: argparse.Namespace) -> None:
     """Write report.md and its pictures into the repository."""
     from fashion_mnist.comparison import revisions
+    from fashion_mnist.pipeline import files
     from fashion_mnist.report import report
 
     root, verified = revisions.find_root(), ""
@@ -48,6 +55,11 @@ def report(arguments: argparse.Namespace) -> None:
     made = report.make(revisions.resolve(arguments.base, root), verified.strip())
     report.write(made, root)
     print(root / report.REPORT)
+    if arguments.html is not None:
+        from fashion_mnist.report.page import page
+
+        files.write({arguments.html: page(made)})
+        print(arguments.html)
     if made.fault:  # the report says so too
         raise UserError(made.fault)
 
@@ -64,8 +76,9 @@ def draw(arguments: argparse.Namespace) -> None:
     if base is not None:
         revisions.resolve(base, root).fetch_blobs()
     recorded.tell_what_has_changed(workspace)
+    shown = charts.anonymous if base is None else charts.stacked
     pictures = {
-        arguments.folder / f"{Path(plot).stem.lower()}.png": charts.png(specification)
+        arguments.folder / f"{Path(plot).stem.lower()}.png": charts.png(shown(specification))
         for plot, specification in dvc_output.vega(base, root).items()
     }
     files.write(pictures)

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fashion_mnist.comparison.summary import read_run
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.report import charts, dvc_output
+from fashion_mnist.report.charts import Specification
 from fashion_mnist.report.garments import one_right_png
 from fashion_mnist.report.judgement import cautions
 from fashion_mnist.report.markdown import details, picture, shorten
@@ -47,11 +48,17 @@ class Report:
         text: Markdown.
         pictures: by the path that the text names.
         fault: the sentence on results that are missing or broken; empty where all is there.
+        plots: all Vega-Lite specifications, by their ids in dvc.yaml.
+        charts: of the plots that the text shows, by id, the path.
+        images: the pictures of both revisions, by what they show.
     """
 
     text: str
     pictures: dict[str, bytes]
     fault: str = ""
+    plots: dict[str, Specification] = field(default_factory=dict)
+    charts: dict[str, str] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
 
 
 def make(base: Revision, verified: str = "") -> Report:
@@ -71,11 +78,12 @@ def make(base: Revision, verified: str = "") -> Report:
     workspace = Revision(WORKSPACE, None, base.root)
     named = replace(base, name=_name(base)), replace(workspace, name=THIS)
     fault, lacking = (recorded.fault(revision) for revision in reversed(named))
-    specifications = dvc_output.vega(base.name, base.root)
-    drawn = {
-        plot: charts.png(_named(specifications[plot])) for plot in CHARTS if plot in specifications
+    plots = {
+        plot: charts.stacked(_named(specification))
+        for plot, specification in dvc_output.vega(base.name, base.root).items()
     }
-    pictures = {f"{FOLDER}/{CHARTS[plot][0]}": content for plot, content in drawn.items()}
+    drawn = {plot: f"{FOLDER}/{CHARTS[plot][0]}" for plot in CHARTS if plot in plots}
+    pictures = {path: charts.png(plots[plot]) for plot, path in drawn.items()}
     garments = {
         f"{FOLDER}/misclassified_{side}.png": (revision, content)
         for side, revision in zip(("base", "new"), named, strict=True)
@@ -86,10 +94,10 @@ def make(base: Revision, verified: str = "") -> Report:
     parts = [f"## Results of {named[0].name} and of {THIS}", *filter(None, [verified]), *verdict]
     changed = "" if fault else recorded.changed_since(workspace)
     parts += [f"Note that {note}." for note in (lacking, changed) if note]
-    for plot in drawn:  # what is long comes last: a report that is cut keeps its pictures
-        name, alternative = CHARTS[plot]
+    for plot, path in drawn.items():  # what is long comes last: a cut report keeps its pictures
+        alternative = CHARTS[plot][1]
         of_both = f"{alternative}: {named[0].name} and {THIS}"
-        parts.append(details(alternative, picture(of_both, f"{FOLDER}/{name}")))
+        parts.append(details(alternative, picture(of_both, path)))
     if one_right:
         pictures[f"{FOLDER}/one_right.png"] = one_right
         shown = picture("Images, true classes and mistakes", f"{FOLDER}/one_right.png")
@@ -107,7 +115,22 @@ def make(base: Revision, verified: str = "") -> Report:
         _metrics(*named) or "No metric differs.",
         *recalls,
     ]
-    return Report("\n\n".join(parts) + "\n", pictures, fault)
+    images = {
+        f"{Path(path).stem} of {revision.name}": content
+        for path in _images(workspace)
+        for revision in named
+        if (content := revision.read(path)) is not None
+    }
+    return Report("\n\n".join(parts) + "\n", pictures, fault, plots, drawn, images)
+
+
+def _images(workspace: Revision) -> list[str]:
+    """The pictures that dvc.yaml declares, but for the one that the text shows."""
+    try:
+        paths = recorded.result_paths(workspace, ["plots"])
+    except ValueError:  # the report says that dvc.yaml cannot be read
+        return []
+    return [path for path in paths if path.endswith(".png") and path != MISCLASSIFIED]
 
 
 def _no_verdict(reason: object) -> str:
