@@ -44,8 +44,10 @@ def test_a_result_is_missing_or_cut(project, monkeypatch, capsys, path, damage):
         assert capsys.readouterr().err.startswith(error)
 
 
-@pytest.mark.parametrize("path", ["metrics/evaluate.json", "plots/predictions.csv", HISTORY])
-@pytest.mark.parametrize("damage", [halve, Path.unlink])
+@pytest.mark.parametrize(
+    ("damage", "path"),
+    [(halve, "metrics/evaluate.json"), (Path.unlink, "plots/predictions.csv"), (halve, HISTORY)],
+)
 def test_a_report_of_broken_results_is_written_and_fails(
     project, monkeypatch, capsys, damage, path
 ):

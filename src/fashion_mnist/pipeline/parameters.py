@@ -66,7 +66,8 @@ def _missing(schema: type[BaseModel], content: Any, prefix: tuple[str, ...]) -> 
     for name, field in schema.model_fields.items() if isinstance(content, dict) else ():
         path, kind = (*prefix, name), field.annotation
         if name not in content and not field.is_required():
-            yield f"{'.'.join(path)} is missing: give {describe(_schema_at(schema, (name,)))}"
+            node = _schema_at(schema.model_json_schema(), (name,))
+            yield f"{'.'.join(path)} is missing: give {describe(node)}"
         elif isinstance(kind, type) and issubclass(kind, Section):
             yield from _missing(kind, content.get(name), path)
 
@@ -80,7 +81,8 @@ def validate(schema: type[S], content: Any, path: Path, prefix: tuple[str, ...] 
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(schema, prefix, mistake) for mistake in error.errors()]
+        whole = schema.model_json_schema()
+        lines = [_explain(whole, prefix, mistake) for mistake in error.errors()]
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
@@ -128,7 +130,7 @@ def _syntax(error: MarkedYAMLError) -> str:
     return f"{where}: {problem}"
 
 
-def _explain(schema: type[BaseModel], prefix: tuple[str, ...], mistake: Any) -> str:
+def _explain(schema: dict[str, Any], prefix: tuple[str, ...], mistake: Any) -> str:
     """One line for one of pydantic's errors: the key, the value, and what is allowed."""
     location = mistake["loc"]
     key = ".".join(map(str, (*prefix, *location)))
@@ -161,9 +163,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _schema_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
+def _schema_at(whole: dict[str, Any], location: tuple[int | str, ...]) -> dict[str, Any]:
     """The JSON schema of the key at `location`."""
-    whole = schema.model_json_schema()
     node = whole
     for name in location:
         node = node["items"] if isinstance(name, int) else node["properties"][name]
