@@ -15,7 +15,7 @@ from fashion_mnist.training import launcher, looks, ranks
 from fashion_mnist.training.board import Board
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
-from fashion_mnist.training.resume import ResumeFile, fingerprint
+from fashion_mnist.training.resume import PARTS, ResumeFile, fingerprint
 from fashion_mnist.training.run import (
     history_bytes,
     put_back_on_failure,
@@ -55,7 +55,7 @@ def train_together(group: ranks.Group, model: Model, settings: Train, compute: C
         parameters |= {"device": str(device), "threads": threads}
         parameters["processes"] = group.size
     mark = fingerprint(parameters, [TRAINING, VALIDATION], ROOT)
-    group.require_same(lambda: mark, "the processes have other parameters, data, code or PyTorch")
+    group.require_same(lambda: mark, "the processes have other {}", PARTS)
     if group.rank == 0:
         states.forget_recorded(states.folder())  # `dvc repro -f` of a recorded run trains it again
     resume = ResumeFile(states.folder(), mark, group)

@@ -188,6 +188,8 @@ def in_ranks(
             MASTER_ADDR="localhost",
             MASTER_PORT=str(store.port),
             RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            GROUP_RANK="0",
             WORLD_SIZE=str(size),
         )
         before(rank)

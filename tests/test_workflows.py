@@ -290,4 +290,4 @@ def test_a_base_without_results(upstream, push):
     )
     assert "misclassified_base" not in text
     row = next(line for line in text.splitlines() if "| Accuracy" in line)
-    assert [cell.strip() for cell in row.split("|")][2:4] == ["-", "0.975 (0 to 1)"]
+    assert [cell.strip() for cell in row.split("|")][2:4] == ["-", "0.9750 (0.0000 to 1.0000)"]

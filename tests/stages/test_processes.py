@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from fashion_mnist.training.shards import Gradients
 from small import in_child
 
 from fashion_mnist.pipeline import files, splits
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training import launcher, ranks
+from fashion_mnist.training.shards import Gradients
 from fashion_mnist.training.trainer import Trainer
 from stages import train as stage
 
@@ -143,16 +143,19 @@ def test_a_defect_keeps_its_traceback(sharded):
 
 
 def test_processes_of_different_runs_do_not_train_together(sharded):
-    """Of several machines one has other data, parameters or code."""
+    """Each of two machines names what differs, and nothing else."""
+    same = dict.fromkeys(stage.PARTS, "same")
+    for part in stage.PARTS:
 
-    def before(rank):
-        stage.fingerprint = lambda *_: f"fingerprint {rank}"
+        def before(rank, part=part):
+            os.environ |= {"GROUP_RANK": str(rank), "LOCAL_RANK": "0"}
+            digests = same | {part: f"rank{rank}"}
+            stage.fingerprint = lambda *_: "-".join(digests.values())
 
-    results = sharded.run_together(2, before)
-    assert [status for status, _ in results] == [2, 2]
-    message = "error: the processes have other parameters, data, code or PyTorch (rank 1 beside"
-    assert message in results[0][1]
-    assert results[1][1] == ""
+        for status, printed in sharded.run_together(2, before):
+            assert status == 2
+            message = f"error: the processes have other {part} (rank 1 beside rank 0)\n"
+            assert printed.endswith(message)
 
 
 def test_machines_that_compute_differently_are_told(sharded):

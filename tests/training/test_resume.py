@@ -216,21 +216,21 @@ def test_the_fingerprint_covers_parameters_data_and_code(inputs, tmp_path):
         return [a != b for a, b in zip(original, now, strict=True)]
 
     original = fingerprint(parameters, data, checkout).split("-")
-    assert changed(original) == [False] * 3
+    assert changed(original) == [False] * 4
     parameters["a"] = 2
-    assert changed(original) == [True, False, False]
+    assert changed(original) == [True, False, False, False]
     parameters["a"] = 1
     parameters["device"] = "cuda"
-    assert changed(original) == [True, False, False]
+    assert changed(original) == [True, False, False, False]
     parameters["device"] = "cpu"
     data[1].write_bytes(b"2wo")
-    assert changed(original) == [False, True, False]
+    assert changed(original) == [False, True, False, False]
     data[1].write_bytes(b"two")
     (checkout / "src/module.py").write_text("x = 2\n")
-    assert changed(original) == [False, False, True]
+    assert changed(original) == [False, False, True, False]
     (checkout / "src/module.py").write_text("x = 1\n")
     (checkout / "src/not_loaded.py").write_text("x = 2\n")
-    assert changed(original) == [False] * 3
+    assert changed(original) == [False] * 4
 
 
 def test_bytes_that_move_between_two_files_are_other_data(inputs):
@@ -244,16 +244,17 @@ def test_bytes_that_move_between_two_files_are_other_data(inputs):
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        ("x-d-c", "other parameters"),
-        ("p-x-c", "other data"),
-        ("p-d-x", "other code"),
-        ("x-x-c", "other parameters and data"),
+        ("x-d-c-t", "other parameters"),
+        ("p-x-c-t", "other data"),
+        ("p-d-x-t", "other code"),
+        ("p-d-c-x", "other PyTorch"),
+        ("x-x-c-t", "other parameters and data"),
     ],
 )
 def test_a_fresh_start_says_why_in_one_line(tmp_path, capsys, other, reason):
     """Issue 5, item 3: and the other run's state stays for it."""
     ResumeFile(tmp_path, other).save({"a": 1})
-    assert ResumeFile(tmp_path, "p-d-c").load() is None
+    assert ResumeFile(tmp_path, "p-d-c-t").load() is None
     assert capsys.readouterr().out == f"starting afresh: {tmp_path} holds only runs with {reason}\n"
     assert ResumeFile(tmp_path, other).load() == {"a": 1}
 
@@ -261,15 +262,15 @@ def test_a_fresh_start_says_why_in_one_line(tmp_path, capsys, other, reason):
 def test_a_run_beside_a_finished_one_says_nothing(tmp_path, capsys, monkeypatch):
     """Its state waits for DVC to record it, and nobody expects another run to take it up."""
     monkeypatch.setenv("DVC_STAGE", "train")
-    done = ResumeFile(tmp_path, "p-d-c")
+    done = ResumeFile(tmp_path, "p-d-c-t")
     done.save({"a": 1})
     done.finish(b"weights")
-    assert ResumeFile(tmp_path, "q-d-c").load() is None
+    assert ResumeFile(tmp_path, "q-d-c-t").load() is None
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_first_run_says_nothing(tmp_path, capsys):
-    assert ResumeFile(tmp_path / "none", "p-d-c").load() is None
+    assert ResumeFile(tmp_path / "none", "p-d-c-t").load() is None
     assert capsys.readouterr() == ("", "")
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -128,8 +128,15 @@ class Group:
         _talk(lambda: dist.broadcast_object_list(shared, src=0, device=torch.device("cpu")))
         return shared[0]  # type: ignore[return-value]
 
-    def require_same(self, make: Callable[[], str], mistake: str) -> None:
+    def require_same(
+        self, make: Callable[[], str], mistake: str, parts: Sequence[str] = ()
+    ) -> None:
         """Compare what `make` gives in each process.
+
+        Args:
+            make: gives a text; of `parts`, as many as it has, joined by hyphens.
+            mistake: the message, in which the names of the parts that differ replace `{}`.
+            parts: the names.
 
         Raises:
             UserError: `mistake`, in every process, where one has another text than rank 0.
@@ -140,6 +147,9 @@ class Group:
         _talk(lambda: dist.all_gather_object(found, value))
         others = [str(rank) for rank, text in enumerate(found) if text != found[0]]
         if others:
+            texts = zip(parts, *(text.split("-") for text in found), strict=False)
+            differ = [name for name, *values in texts if len(set(values)) > 1]
+            mistake = mistake.replace("{}", ", ".join(differ))
             raise UserError(f"{mistake} (rank {', '.join(others)} beside rank 0)")
 
     def write(self, contents: Mapping[Path, bytes]) -> None:
@@ -160,8 +170,8 @@ def _talk(exchange: Callable[[], object]) -> None:
 def join() -> Iterator[Group]:
     """The group that the launcher has started this process for; a group of one without it.
 
-    Whatever ends the block in an exception is told once: by rank 0 where that has met it too, else
-    by the first that did.
+    Whatever ends the block in an exception is told once on each machine that meets it: by its first
+    process where that has met it too, else by the first that did.
     """
     if not dist.is_torchelastic_launched():
         yield Group()
@@ -177,7 +187,7 @@ def join() -> Iterator[Group]:
         _fall_silent()
         if isinstance(error, Lost):
             sys.exit(LOST)
-        if isinstance(error, Exception) and _is_to_tell(rank, store):
+        if isinstance(error, Exception) and _is_to_tell(store):
             sys.stderr = spoken
         raise
     dist.destroy_process_group()
@@ -187,19 +197,21 @@ def _fall_silent() -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123  until the process ends
 
 
-def _is_to_tell(rank: int, store: Store) -> bool:
-    """Whether it falls to this process to tell of a failure, of which only one tells."""
+def _is_to_tell(store: Store) -> bool:
+    """Whether it falls to this process to tell of a failure: on each machine one tells."""
+    machine, leads = os.environ["GROUP_RANK"], os.environ["LOCAL_RANK"] == "0"
+    told, failures = f"told on {machine}", f"failures on {machine}"
     deadline = time.monotonic() + LEADERS_TURN
     try:
-        while rank > 0 and time.monotonic() < deadline:
-            if store.check(["told"]):
+        while not leads and time.monotonic() < deadline:
+            if store.check([told]):
                 return False
             time.sleep(0.05)
-        first: bool = store.add("failures", 1) == 1
-        if rank == 0:
+        first: bool = store.add(failures, 1) == 1
+        if leads:
             # Once a process has ended, the launcher asks the others to
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            store.set("told", "")
-    except RuntimeError:  # the store is gone, and what keeps it has told
-        return rank == 0
+            store.set(told, "")
+    except RuntimeError:  # the store is gone, and with it what could be agreed on
+        return leads
     return first

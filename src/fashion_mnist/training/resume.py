@@ -17,18 +17,18 @@ from fashion_mnist.pipeline import files
 from fashion_mnist.training.ranks import Group
 
 FORGET_AFTER_DAYS = 30
-PARTS = ("parameters", "data", "code")
+PARTS = ("parameters", "data", "code", "PyTorch")
 
 
 def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path) -> str:
-    """Three digests, of all that decides what a run does: parameters, data and code.
+    """Digests, joined by hyphens, of all that decides what a run does: one for each of `PARTS`.
 
     Args:
         parameters: of the run, with the device that was resolved.
         data: the files that are trained on.
-        checkout: the code is every module that is loaded from below it, and torch's version.
+        checkout: the code is every module that is loaded from below it.
     """
-    code = hashlib.sha256(torch.__version__.encode())
+    code, torchs = hashlib.sha256(), hashlib.sha256(torch.__version__.encode())
     for path in sorted(loaded_modules(checkout)):
         code.update(str(path.relative_to(checkout)).encode() + b"\0" + path.read_bytes() + b"\0")
     content = hashlib.sha256()
@@ -36,7 +36,7 @@ def fingerprint(parameters: Mapping[str, Any], data: list[Path], checkout: Path)
         with path.open("rb") as file:
             content.update(hashlib.file_digest(file, "sha256").digest())
     settings = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    return "-".join(digest.hexdigest()[:16] for digest in (settings, content, code))
+    return "-".join(digest.hexdigest()[:16] for digest in (settings, content, code, torchs))
 
 
 def loaded_modules(checkout: Path) -> set[Path]:
