@@ -113,8 +113,8 @@ pictures: install ## draw the pictures of the README from the results and the re
 golden: install .venv/test.installed ## record what every processor is to give: tests/golden.json
 	$(VENV) PYTHONPATH=src:tests python -m golden > .golden.tmp && mv .golden.tmp tests/golden.json
 
-processors: install .venv/test.installed ## emulate other processors and compare their bytes with tests/golden.json; an hour
-	$(VENV) python benchmarks/processors.py
+processors: install .venv/test.installed ## emulate other processors and compare their bytes with tests/golden.json; half an hour
+	$(VENV) $(call record,processors)
 
 price: install ## time native arithmetic beside portable, pair by pair; nothing else should run
 	$(VENV) dvc repro prepare
