@@ -59,6 +59,17 @@ def sin_cos(x: T) -> tuple[T, T]:
     return (sine * cosine) * 2, 1 - (sine * sine) * 2
 
 
+def power(base: float, exponent: int) -> float:
+    """`base` to the power of a whole number, by products alone: C libraries' own differ."""
+    total = 1.0
+    while exponent:
+        if exponent & 1:
+            total *= base
+        base *= base
+        exponent >>= 1
+    return total
+
+
 def sum_of_few(x: Tensor) -> Tensor:
     """The sum over the last dimension, halves added until one is left: N×K to N."""
     while (size := x.shape[-1]) > 1:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fashion_mnist.model import exact
+from fashion_mnist.model.elementary import power
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.ranks import Group
 
@@ -239,17 +240,6 @@ def orthogonal(matrix: Tensor, product: Callable[[Tensor, Tensor], Tensor] = tor
         factor = product(step, factor)
     found = product(factor, wide)
     return found.T if tall else found
-
-
-def power(base: float, exponent: int) -> float:
-    """`base` to the power of a whole number, by products alone: C libraries' own differ."""
-    total = 1.0
-    while exponent:
-        if exponent & 1:
-            total *= base
-        base *= base
-        exponent >>= 1
-    return total
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "muon": Muon, "sgd": Sgd}

@@ -2,7 +2,7 @@
 
 import math
 
-from fashion_mnist.model.elementary import sin_cos
+from fashion_mnist.model.elementary import power, sin_cos
 from fashion_mnist.training.parameters import Train
 
 
@@ -21,11 +21,11 @@ def learning_rate(step: float, steps_per_epoch: int, settings: Train) -> float:
         return lr
     if settings.schedule == "step":
         drops = step // (settings.step_epochs * steps_per_epoch)
-        return lr * float(settings.step_factor**drops)
+        return lr * power(settings.step_factor, int(drops))
     if settings.schedule == "cosine":
         rising = settings.warmup * total
         if step < rising:
-            return lr * (step + 1) / (math.floor(rising) + 1)
+            return lr * ((step + 1) / (rising + 1))
         return _wave(lr, 0.0, (step - rising) / (total - rising))
     peak = settings.warmup * total - 1
     if step < peak:

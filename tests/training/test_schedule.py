@@ -1,14 +1,15 @@
-"""Schedules against torch's own and closed forms; optimisers against torch's, step by step."""
+"""Schedules against torch's own and closed forms."""
 
 import math
 
 import pytest
 import torch
-from fashion_mnist.training.optimisation import learning_rate, make_optimizer
+from hypothesis import given
+from hypothesis import strategies as st
 from small import train_settings
 from torch import optim
 
-from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.training.schedule import learning_rate
 
 STEPS = 7  # an epoch
 
@@ -81,48 +82,28 @@ def test_every_rate_is_positive_and_at_most_lr(schedule, warmup):
     assert 0 < learning_rate(0, 1, settings) <= 0.1
 
 
-TORCHS = {
-    "adam": lambda p, s: optim.Adam(p, lr=s.lr, betas=(s.momentum, 0.999)),
-    "adamw": lambda p, s: optim.AdamW(p, lr=s.lr, betas=(s.momentum, 0.999), weight_decay=0),
-    "sgd": lambda p, s: optim.SGD(p, lr=s.lr, momentum=s.momentum, nesterov=s.momentum > 0),
-}
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "onecycle", "step"])
+@given(
+    steps=st.integers(1, 40),
+    here=st.integers(1, 40),
+    epochs=st.integers(1, 12),
+    warmup=st.floats(0, 0.999),
+)
+def test_an_epoch_of_fewer_steps_never_exceeds_lr(schedule, steps, here, epochs, warmup):
+    """Pruning leaves `here` of an epoch's steps, which then are fractions of them."""
+    settings = train_settings(schedule=schedule, lr=0.1, epochs=epochs, warmup=warmup)
+    for epoch in range(epochs):
+        for batch in range(min(here, steps)):
+            step = epoch * steps + batch * steps / min(here, steps)
+            assert 0 < learning_rate(step, steps, settings) <= 0.1 * (1 + 1e-15)
 
 
-@pytest.mark.parametrize("name", TORCHS)
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_an_optimiser_steps_as_torchs(name, momentum):
-    settings = train_settings(optimizer=name, lr=0.01, momentum=momentum)
-    ours, theirs = build("lenet", width=0.5), build("lenet", width=0.5)
-    optimizers = [make_optimizer(ours, settings), TORCHS[name](theirs.parameters(), settings)]
-    images = torch.randn(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    for _ in range(3):
-        for network, optimizer in zip((ours, theirs), optimizers, strict=True):
-            optimizer.zero_grad()
-            network(images).square().mean().backward()
-            optimizer.step()
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)  # one kernel for all, against many
-
-
-@pytest.mark.parametrize("name", [*TORCHS, "muon"])
-@pytest.mark.parametrize("network", NETWORKS)
-def test_weights_decay_and_vectors_do_not(name, network):
-    made = build(network)
-    optimizer = make_optimizer(made, train_settings(optimizer=name, weight_decay=0.1))
-    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
-    assert len(decay) == len(list(made.parameters()))
-    for parameter in made.parameters():
-        assert decay[id(parameter)] == (0.1 if parameter.dim() > 1 else 0.0)
-
-
-@pytest.mark.parametrize("name", ["adamw", "muon"])
-def test_decay_shrinks_a_weight_whose_gradient_is_zero(name):
-    network = build("lenet", width=0.125)
-    optimizer = make_optimizer(network, train_settings(optimizer=name, lr=0.1, weight_decay=0.5))
-    before = {name: p.detach().clone() for name, p in network.named_parameters()}
-    for parameter in network.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    for name, parameter in network.named_parameters():
-        factor = 0.95 if parameter.dim() > 1 else 1.0
-        torch.testing.assert_close(parameter.detach(), before[name] * factor)
+def test_an_epoch_of_fewer_steps_ends_where_it_would():
+    """Each rate of half as many steps is that of every second step."""
+    for schedule in ("cosine", "onecycle", "step"):
+        settings = train_settings(schedule=schedule, epochs=6, step_epochs=2)
+        whole = [learning_rate(step, 10, settings) for step in range(60)]
+        half = [
+            learning_rate(e * 10 + b * 10 / 5, 10, settings) for e in range(6) for b in range(5)
+        ]
+        assert half == whole[::2]
