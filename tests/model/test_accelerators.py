@@ -10,6 +10,7 @@ from small import split, train_settings
 from fashion_mnist.model import devices
 from fashion_mnist.model.inference import predict_logits
 from fashion_mnist.model.networks import NETWORKS, build
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.training.resume import ResumeFile
 from fashion_mnist.training.run import history_bytes, train
 from fashion_mnist.training.trainer import Trainer
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.parametrize("device", devices.available()[1:])
 
 
 def trainer(name, device, **changes):
-    used = devices.use(device, 1, "native")
+    used = devices.use(Compute(device=device, threads=1), "native")
     return Trainer(build(name, 0.5, 0.2, seed=1), TRAINING, VALIDATION, settings(**changes), used)
 
 
@@ -100,7 +101,7 @@ def test_nothing_crosses_the_bus_in_an_epoch(device):
     assert made.batches.images.device == next(made.network.parameters()).device
     assert made.batches.images.device.type == device.partition(":")[0]
     with no_synchronisation(device):
-        batches = made.batches.epoch(2)
+        batches = made.batches.epoch(2, made.batches.order(2))
         logits = [made.step(images, labels, None, 0.001) for images, labels, _ in batches]
     assert len(torch.cat(logits)) == len(TRAINING.labels)
 

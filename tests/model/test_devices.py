@@ -3,9 +3,13 @@
 import pytest
 import torch
 
-from fashion_mnist.evaluation.parameters import Evaluate
 from fashion_mnist.model import devices
+from fashion_mnist.model.parameters import Compute
 from fashion_mnist.pipeline.errors import UserError
+
+
+def use(device, threads=1, arithmetic="portable"):
+    return devices.use(Compute(device=device, threads=threads), arithmetic)
 
 
 @pytest.fixture
@@ -24,11 +28,7 @@ def without_accelerator(monkeypatch):
 @pytest.mark.usefixtures("without_accelerator")
 def test_auto_is_the_cpu_where_there_is_nothing_else():
     """d01"""
-    assert (
-        devices.use("auto", 1, "portable")
-        == devices.use("cpu", 1, "portable")
-        == torch.device("cpu")
-    )
+    assert use("auto") == use("cpu") == torch.device("cpu")
 
 
 @pytest.mark.usefixtures("without_accelerator")
@@ -36,7 +36,7 @@ def test_auto_is_the_cpu_where_there_is_nothing_else():
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
     """d01"""
     with pytest.raises(UserError, match=rf"^the device {name} is not here; available: auto, cpu$"):
-        devices.use(name, 1, "portable")
+        use(name)
 
 
 @pytest.mark.usefixtures("with_accelerator")
@@ -51,33 +51,38 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
     ],
 )
 def test_a_device_that_is_there_is_used(name, used):
-    assert devices.use(name, 1, "portable") == torch.device(used)
+    assert use(name) == torch.device(used)
 
 
 @pytest.mark.usefixtures("with_accelerator")
 @pytest.mark.parametrize("name", ["cuda:2", "mps", "mps:0"])
 def test_another_index_or_kind_is_refused(name):
     with pytest.raises(UserError, match=r"available: auto, cpu, cuda:0, cuda:1"):
-        devices.use(name, 1, "portable")
+        use(name)
 
 
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:x", "cpu:0", "", "auto:1"])
 def test_no_device_at_all_is_refused_as_a_parameter(name):
     """d01: by the schema, before any stage starts."""
-    good = {"batch_size": 1, "calibration_bins": 2, "corruptions": False, "threads": 1}
-    good |= {"arithmetic": "portable"}
-    Evaluate(**good, device="cuda:1")
+    Compute(device="cuda:1")
     with pytest.raises(ValueError, match="device"):
-        Evaluate(**good, device=name)
+        Compute(device=name)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [0, 1, 2, 3])
 def test_the_thread_count_is_the_parameters_alone(monkeypatch, threads):
-    """d18"""
+    """d18: 0 is one of each core."""
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    devices.use("cpu", threads, "portable")
-    assert torch.get_num_threads() == threads
+    use("cpu", threads)
+    assert torch.get_num_threads() == (threads or devices.cores())
     assert torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(("arithmetic", "lines"), [("portable", 0), ("native", 1)])
+def test_one_line_says_where_the_bytes_depend_on_it(capsys, arithmetic, lines):
+    use("cpu", 1, arithmetic)
+    told = f"arithmetic is {arithmetic}: threads, processes and device change the last digits\n"
+    assert capsys.readouterr().out == told * lines
 
 
 @pytest.mark.parametrize(

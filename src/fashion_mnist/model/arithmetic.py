@@ -13,12 +13,14 @@ from fashion_mnist.model.exact import Alone, Shared, anchor, bits_for, fixed, ma
 from fashion_mnist.pipeline.errors import UserError
 
 SAFE = {
-    "__get__", "__getitem__", "add_", "contiguous", "dim", "flatten", "flip", "permute", "relu",
-    "reshape", "size", "sum", "view",
+    "__get__", "__getitem__", "__len__", "contiguous", "dim", "flatten", "flip", "permute", "relu",
+    "reshape", "size", "view",
 }  # fmt: skip
-"""Functions that sum nothing, or whose sum is no part of a gradient."""
+"""Functions that compute nothing, or the larger of two numbers."""
 
-ELEMENTWISE = {"add", "sub", "mul", "__add__", "__radd__", "__sub__", "__mul__", "__rmul__"}
+ELEMENTWISE = {
+    "add", "add_", "sub", "mul", "__add__", "__radd__", "__sub__", "__mul__", "__rmul__",
+}  # fmt: skip
 """One rounded operation on each element. Of one shape: the gradient of a smaller one is a sum."""
 
 
@@ -53,7 +55,8 @@ class Portable(TorchFunctionMode):
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if (own := OWN.get(name)) is not None:
             return own(self, *args, **kwargs)
-        if name not in SAFE and not (name in ELEMENTWISE and _of_one_shape(args)):
+        alike = name in ELEMENTWISE and _of_one_shape(args) and not kwargs  # alpha multiplies too
+        if name not in SAFE and not alike:
             raise UserError(
                 f"{name} has no portable form: set train.arithmetic and evaluate.arithmetic to "
                 "native, or give it one in model/arithmetic.py"
@@ -67,11 +70,13 @@ class Portable(TorchFunctionMode):
         bias: Tensor | None = None,
         stride: Any = 1,
         padding: Any = 0,
-        *others: Any,
+        dilation: Any = 1,
+        groups: int = 1,
     ) -> Tensor:
         """A convolution of stride 1 that pads all sides alike, neither dilated nor in groups."""
-        (rows, columns), (down, along) = _pair(padding), _pair(stride)
-        if rows != columns or (down, along) != (1, 1) or any(o not in (1, (1, 1)) for o in others):
+        rows, columns = _pair(padding)
+        alike = rows == columns and not isinstance(padding, str)
+        if not alike or not _pair(stride) == _pair(dilation) == (groups, groups) == (1, 1):
             raise UserError("only convolutions of stride 1 with one padding have a portable form")
         if torch.is_grad_enabled():
             made: Tensor = exact.Convolution.apply(x, weight, bias, rows, self.shared)
@@ -94,15 +99,17 @@ class Portable(TorchFunctionMode):
     def batch_norm(
         self,
         x: Tensor,
-        running_mean: Tensor,
-        running_var: Tensor,
-        weight: Tensor,
-        bias: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
         training: bool = False,
         momentum: float = 0.1,
         eps: float = 1e-5,
     ) -> Tensor:
         """Batch normalisation over the whole batch, in whatever process its samples are."""
+        if weight is None or bias is None or running_mean is None or running_var is None:
+            raise UserError("only batch normalisation that learns all it can has a portable form")
         if not training:
             scale = exact.inverse_root(running_var + eps) * weight
             centred = x - running_mean[:, None, None]
@@ -116,9 +123,10 @@ class Portable(TorchFunctionMode):
                 running += (new - running) * momentum
         return made
 
-    def max_pool2d(self, x: Tensor, size: Any, stride: Any = None, *_: Any, **__: Any) -> Tensor:
+    def max_pool2d(self, x: Tensor, size: Any, stride: Any = None, **others: Any) -> Tensor:
         """The largest of each 2×2 pixels."""
-        if _pair(size) != (2, 2) or (stride is not None and _pair(stride) != (2, 2)):
+        plain = {"padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
+        if not _pair(size) == _pair(stride or size) == (2, 2) or plain | others != plain:
             raise UserError("only max-pooling of 2×2 pixels has a portable form")
         made: Tensor = exact.MaxPool.apply(x)
         return made
@@ -138,19 +146,22 @@ class Portable(TorchFunctionMode):
         self,
         logits: Tensor,
         labels: Tensor,
+        weight: Tensor | None = None,
         *,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
         **_: Any,
     ) -> Tensor:
         """The loss of each sample."""
-        if reduction != "none":
-            raise UserError("a mean of losses has no portable form: reduction='none'")
+        if reduction != "none" or weight is not None:
+            raise UserError("only the plain loss of each sample has a portable form")
         made: Tensor = exact.CrossEntropy.apply(logits, labels, label_smoothing)
         return made
 
     def divided(self, x: Tensor, by: float) -> Tensor:
         """Divided by a number, which CUDA takes for a product with the inverse."""
+        if isinstance(by, Tensor):
+            raise UserError("only a division by a number has a portable form")
         return x * (1 / by)
 
 

@@ -113,8 +113,7 @@ class Step:
             logits: Tensor = self.network(images)
             losses = cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
             losses = losses * share if weights is None else losses * (weights * share)
-            loss = losses.sum()  # whose gradient is 1 for each, whatever the order
-        loss.backward()
+        losses.sum().backward()  # the gradient of a sum is 1 for each, whatever their order
         if self.settings.arithmetic != "portable":
             self.optimizer.add_up(self.group)
         self.optimizer.update()
