@@ -17,6 +17,8 @@ from fashion_mnist.pipeline import files
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = FLOW["stages"]
+COMPUTE = {"train": ["compute"], "evaluate": ["compute"]}
+"""The one section that stages read and none declares: in portable arithmetic it changes no byte."""
 
 RUN_AND_LIST_MODULES = """
 import json, runpy, sys
@@ -71,8 +73,8 @@ def test_stage_needs_and_makes_what_it_declares(stage, repository, tmp_path):
             shutil.copy(source, target)
     sections = yaml.safe_load((repository.path / "params.yaml").read_text())
     if STAGES[stage]["params"] != [{"params.yaml": None}]:  # which stands for all of it
-        # How it is computed is no stage's: it changes no byte of portable arithmetic
-        sections = {name: sections[name] for name in (*STAGES[stage]["params"], "compute")}
+        read = [*STAGES[stage]["params"], *COMPUTE.get(stage, [])]
+        sections = {name: sections[name] for name in read}
     checkout.joinpath("params.yaml").write_text(yaml.safe_dump(sections))
     before = files_below(checkout)
     listing = tmp_path / "modules.json"
@@ -100,15 +102,21 @@ def test_stage_needs_and_makes_what_it_declares(stage, repository, tmp_path):
 
 
 def test_stage_reads_each_section_that_it_declares(repository, tmp_path):
-    """Without one of them it fails."""
+    """And `compute`: without one of them it fails."""
     checkout = repository.copy(tmp_path / "checkout")
     text = "\n" + checkout.read("params.yaml").decode()
     for stage, declared in STAGES.items():
-        for section in [s for s in declared["params"] if isinstance(s, str)]:
+        read = [*declared["params"], *COMPUTE.get(stage, [])]
+        for section in [s for s in read if isinstance(s, str)]:
             (checkout.path / "params.yaml").write_text(text.replace(f"\n{section}:", "\nother:"))
             result = checkout.stage(stage)
             assert result.returncode == 2
             assert f"the section `{section}` is missing" in result.stderr
+
+
+def test_no_stage_depends_on_how_it_is_computed():
+    """Another number of threads reruns nothing but the check of params.yaml."""
+    assert not any("compute" in stage["params"] for stage in STAGES.values())
 
 
 def test_every_stage_depends_on_the_check():

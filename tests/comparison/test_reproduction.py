@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from fashion_mnist.comparison import reproduction
 from fashion_mnist.comparison.revisions import resolve
-from fashion_mnist.model import arithmetic
+from fashion_mnist.model import kernels
 from fashion_mnist.pipeline.errors import UserError
 
 LOCK = {
@@ -23,7 +23,7 @@ LOCK = {
     "train": {
         "cmd": "python -m stages.train",
         "deps": [{"path": "data/prepared/train.safetensors", "md5": "p"}],
-        "params": {"params.yaml": {"train": {"arithmetic": "portable", "device": "cpu"}}},
+        "params": {"params.yaml": {"train": {"arithmetic": "portable", "seed": 0}}},
         "outs": [{"path": "checkpoints/best.safetensors", "md5": "w"}],
     },
 }
@@ -40,6 +40,9 @@ def changed(stage, *path_and_value):
     return made
 
 
+AVX2 = changed("train", "params", "params.yaml", "train", {"arithmetic": "avx2"})
+
+
 def test_equal_locks_do_not_differ():
     assert reproduction.difference(LOCK, copy.deepcopy(LOCK)) == ""
 
@@ -49,7 +52,7 @@ def test_equal_locks_do_not_differ():
     [
         (
             changed("train", "params", "params.yaml", {"train": {"arithmetic": "native"}}),
-            "train: it ran with other parameters (train.arithmetic, train.device)",
+            "train: it ran with other parameters (train.arithmetic, train.seed)",
         ),
         (
             changed("prepare", "deps", 1, "md5", "other"),
@@ -77,16 +80,18 @@ def test_the_first_stage_that_differs_is_named_with_the_cause(new, words):
             torch.__version__,
             "its arithmetic is native",
         ),
-        (LOCK, "it needs x86-64", torch.__version__, "it needs x86-64"),
+        (AVX2, "it needs x86-64", torch.__version__, "it needs x86-64"),
+        (AVX2, None, torch.__version__, "avx2, which differs between numbers of threads"),
+        (LOCK, "it needs x86-64", torch.__version__, "no reason is known: please report it"),
         (LOCK, None, "1.0", "PyTorch here is 1.0, and "),
         (LOCK, None, torch.__version__, "no reason is known: please report it"),
     ],
-    ids=["native", "processor", "version", "unknown"],
+    ids=["native", "processor", "threads", "any processor", "version", "unknown"],
 )
 def test_other_bytes_from_the_same_inputs_have_a_likely_reason(
     monkeypatch, old, hindrance, version, words
 ):
-    monkeypatch.setattr(arithmetic, "hindrance", lambda _: hindrance)
+    monkeypatch.setattr(kernels, "hindrance", lambda _: hindrance)
     monkeypatch.setattr(torch, "__version__", version)
     new = copy.deepcopy(old)
     new["train"]["outs"][0]["md5"] = "other"

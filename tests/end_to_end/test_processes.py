@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow  # stages/test_processes.py has the same in forks
 
 @pytest.fixture(scope="module")
 def by_one(repository, tmp_path_factory):
-    """A repository after a run in four shards by one process that nothing disturbed."""
+    """A repository after a run by one process that nothing disturbed."""
     checkout = repository.copy(tmp_path_factory.mktemp("by_one") / "checkout")
     checkout.set(train__epochs=EPOCHS, train__batch_size=8, model__dropout=0.25)
     checkout.dvc("repro")

@@ -21,7 +21,7 @@ from fashion_mnist.model import exact
 ALONE = exact.Alone()
 ROUNDED = 2.0**-22  # relative, of at most four roundings to float32
 TINY = 2.0**-140  # of products that float32 holds no more, or not with all its digits
-few = settings(max_examples=30)
+few = settings(max_examples=15)
 
 
 def drawn(*shape, seed=0):

@@ -7,9 +7,7 @@ from fashion_mnist.report.judgement import cautions
 
 RECIPE = {
     "train.lr": "0.001",
-    "compute.threads": "1",
     "train.arithmetic": "portable",
-    "compute.device": "auto",
     "data/raw": "aa",
     "src/fashion_mnist/data": "bb",
     "src/fashion_mnist/training": "cc",
@@ -35,9 +33,9 @@ def test_a_change_of_parameters_alone_is_only_of_one_seed():
         ("src/fashion_mnist/training", "the code of training"),
         ("stages/train.py", "the code of training"),
         ("src/fashion_mnist/evaluation", "the code of evaluation"),
-        ("compute.threads", "compute.threads"),
         ("train.arithmetic", "train.arithmetic"),
-        ("compute.device", "compute.device"),
+        ("evaluate.arithmetic", "evaluate.arithmetic"),
+        ("train.precision", "train.precision"),
     ],
 )
 def test_what_else_changed_is_told_first(key, told):

@@ -12,12 +12,13 @@ from small import in_child
 from fashion_mnist.pipeline import files, splits
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.training import launcher, ranks
-from fashion_mnist.training.shards import Gradients
+from fashion_mnist.training.optimisers import Optimizer
+from fashion_mnist.training.step import Step
 from fashion_mnist.training.trainer import Trainer
 from stages import train as stage
 
-SHARDED = {
-    "train.batch_size": 19,  # 60 images: a last batch of 3, fewer than there are shards
+SHARED = {
+    "train.batch_size": 19,  # 60 images: a last batch of 3, of fewer samples than four processes
     "train.ema": 0.9,
     "train.label_smoothing": 0.1,
     "train.pruning": 0.5,
@@ -25,8 +26,8 @@ SHARDED = {
 
 
 @pytest.fixture
-def sharded(fresh):
-    fresh.set(**SHARDED)
+def shared(fresh):
+    fresh.set(**SHARED)
     assert fresh.run("prepare")[0] == 0
     return fresh
 
@@ -39,17 +40,33 @@ def succeeded(results):
 
 
 @pytest.mark.parametrize(
-    "network", ["lenet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("plain", "resnet"))]
+    ("network", "size"), [("lenet", 4), pytest.param("plain", 3, marks=pytest.mark.slow)]
 )
-def test_the_number_of_processes_changes_no_byte(sharded, tmp_path, network):
-    """With dropout, batch normalisation, averaging, pruning and an uneven last batch."""
-    sharded.set(**SHARDED, **{"model.name": network})
-    alone = sharded.copy(tmp_path / "alone")
+def test_the_number_of_processes_changes_no_byte(shared, tmp_path, network, size):
+    """With dropout, batch normalisation, averaging, pruning and uneven parts of a batch."""
+    shared.set(**SHARED, **{"model.name": network})
+    alone = shared.copy(tmp_path / "alone")
     assert alone.run("train")[0] == 0
-    for size in (2, 4):
-        together = sharded.copy(tmp_path / str(size))
-        succeeded(together.run_together(size))
-        assert together.outputs() == alone.outputs()
+    succeeded(shared.run_together(size))
+    assert shared.outputs() == alone.outputs()
+
+
+def test_in_native_arithmetic_processes_agree(shared, tmp_path):
+    """To rounding, and two runs of two to the byte; one line says that their number matters."""
+    alone = shared.copy(tmp_path / "alone")
+    histories, made = [], []
+    for workspace in (shared, alone):
+        workspace.set(**SHARED, **{"train.arithmetic": "native", "model.dropout": 0.0})
+    assert alone.run("train")[0] == 0
+    for _ in range(2):
+        printed = succeeded(shared.run_together(2))
+        assert printed.startswith("arithmetic is native: threads, processes and device change")
+        made.append(shared.outputs())
+    assert made[0] == made[1]
+    for workspace in (shared, alone):
+        text = (workspace.path / stage.HISTORY).read_text().splitlines()[1:]
+        histories.append([float(line.split(",")[1]) for line in text])
+    np.testing.assert_allclose(*histories, rtol=1e-3)
 
 
 def kill(victim, epoch):
@@ -70,10 +87,10 @@ def kill(victim, epoch):
         else:
             begin = Trainer._train
 
-            def dying_train(self, of):
+            def dying_train(self, of, on_step):
                 if of == epoch + 1:
                     os.kill(os.getpid(), signal.SIGKILL)
-                return begin(self, of)
+                return begin(self, of, on_step)
 
             Trainer._train = dying_train
 
@@ -81,38 +98,38 @@ def kill(victim, epoch):
 
 
 @pytest.mark.parametrize("victim", [0, 3])
-def test_a_run_that_lost_a_process_goes_on_with_fewer(sharded, tmp_path, victim):
+def test_a_run_that_lost_a_process_goes_on_with_fewer(shared, tmp_path, victim):
     """The others end by themselves, without a word; then two, killed again, and one."""
-    alone = sharded.copy(tmp_path / "alone")
+    alone = shared.copy(tmp_path / "alone")
     assert alone.run("train")[0] == 0
-    results = sharded.run_together(4, kill(victim, 1))
+    results = shared.run_together(4, kill(victim, 1))
     assert [status for status, _ in results] == [
         -signal.SIGKILL if rank == victim else ranks.LOST for rank in range(4)
     ]
     assert "error" not in results[0][1]
-    results = sharded.run_together(2, kill(0, 2))
+    results = shared.run_together(2, kill(0, 2))
     assert "taking up the run after epoch 1" in results[0][1]
-    status, printed = sharded.run("train")
+    status, printed = shared.run("train")
     assert status == 0
     assert "taking up the run after epoch 2" in printed
-    assert sharded.outputs() == alone.outputs()
+    assert shared.outputs() == alone.outputs()
 
 
-def test_a_failure_of_all_is_told_once(sharded):
+def test_a_failure_of_all_is_told_once(shared):
     """c14: and neither checkpoint nor state is left."""
-    path = sharded.path / "data/prepared/train.safetensors"
+    path = shared.path / "data/prepared/train.safetensors"
     split = splits.read(path)
     split.images[7] = np.inf
     files.write({path: splits.serialised(split)})
-    before = sharded.outputs()
-    results = sharded.run_together(2)
+    before = shared.outputs()
+    results = shared.run_together(2)
     assert [status for status, _ in results] == [2, 2]
     assert results[0][1].count("error: the loss is not finite at epoch 1, batch ") == 1
     assert results[1][1] == ""
-    assert sharded.outputs() == before
+    assert shared.outputs() == before
 
 
-def test_a_failure_of_one_is_told_by_it(sharded, monkeypatch):
+def test_a_failure_of_one_is_told_by_it(shared, monkeypatch):
     """d27: rank 0, which waits for it, ends too."""
     monkeypatch.setattr(ranks, "LEADERS_TURN", 0.1)
 
@@ -121,28 +138,28 @@ def test_a_failure_of_one_is_told_by_it(sharded, monkeypatch):
             raise MemoryError
 
         if rank == 1:
-            Gradients.__call__ = fail
+            Step._work = fail
 
-    results = sharded.run_together(2, before)
+    results = shared.run_together(2, before)
     assert [status for status, _ in results] == [ranks.LOST, 2]
     assert results[1][1] == "error: out of memory; lower train.batch_size\n"
     assert "error" not in results[0][1]
 
 
-def test_a_defect_keeps_its_traceback(sharded):
+def test_a_defect_keeps_its_traceback(shared):
     def before(rank):
         def fail(*_):
             raise ZeroDivisionError("of the test")
 
-        Gradients.__call__ = fail
+        Step._work = fail
 
-    results = sharded.run_together(2, before)
+    results = shared.run_together(2, before)
     assert [status for status, _ in results] == [1, 1]
     assert "".join(printed for _, printed in results).count("Traceback") == 1
     assert "ZeroDivisionError: of the test" in results[0][1]
 
 
-def test_processes_of_different_runs_do_not_train_together(sharded):
+def test_processes_of_different_runs_do_not_train_together(shared):
     """Each of two machines names what differs, and nothing else."""
     same = dict.fromkeys(stage.PARTS, "same")
     for part in stage.PARTS:
@@ -152,31 +169,30 @@ def test_processes_of_different_runs_do_not_train_together(sharded):
             digests = same | {part: f"rank{rank}"}
             stage.fingerprint = lambda *_: "-".join(digests.values())
 
-        for status, printed in sharded.run_together(2, before):
+        for status, printed in shared.run_together(2, before):
             assert status == 2
             message = f"error: the processes have other {part} (rank 1 beside rank 0)\n"
             assert printed.endswith(message)
 
 
-def test_machines_that_compute_differently_are_told(sharded):
-    """Each adds up the same gradients, but in an arithmetic of its own."""
+def test_machines_that_compute_differently_are_told(shared):
+    """In native arithmetic: here one's gradients are another's by a few digits."""
 
     def before(rank):
-        call = Gradients.__call__
+        update = Optimizer.update
 
-        def other(self, *arguments):
-            logits = call(self, *arguments)
+        def other(self):
             if rank == 1:
-                self.parameters[0].grad.mul_(1 + 2**-12)
-            return logits
+                self.flats[0].gradients.mul_(1 + 2**-12)
+            update(self)
 
-        Gradients.__call__ = other
+        Optimizer.update = other
 
-    assert sharded.run_together(2, kill(0, 1))[0][0] == -signal.SIGKILL
-    results = sharded.run_together(2, before)
+    assert shared.run_together(2, kill(0, 1))[0][0] == -signal.SIGKILL
+    results = shared.run_together(2, before)
     assert [status for status, _ in results] == [2, 2]
     assert "error: the processes hold other weights after epoch 2" in results[0][1]
-    status, printed = sharded.run("train")
+    status, printed = shared.run("train")
     assert status == 0
     assert "taking up the run after epoch 1" in printed, "what all agreed on is kept"
 
@@ -190,12 +206,6 @@ def test_variables_that_make_no_sense_are_told(tmp_path, variable):
     status, printed = in_child(tmp_path, launch, lambda: os.environ.update(variable))
     assert status == 2
     assert "error: PET_NNODES, PET_NPROC_PER_NODE and their like" in printed
-
-
-def test_shards_are_shared_evenly(sharded):
-    results = sharded.run_together(3)
-    assert [status for status, _ in results] == [2] * 3
-    assert results[0][1].count("error: 3 processes cannot share 4 shards evenly") == 1
 
 
 KILLED = "error: killed, or no longer answering"
@@ -222,5 +232,5 @@ def test_the_launcher_tells_what_no_process_could(capsys, codes, status, told):
 def test_each_process_needs_a_device_of_its_own(monkeypatch, device, here):
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: here)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UserError, match=f"here are {here} of cuda; lower train.processes"):
+    with pytest.raises(UserError, match=f"here are {here} of cuda; lower compute.processes"):
         ranks.Group(0, 2).place(torch.device(device))

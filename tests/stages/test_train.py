@@ -195,8 +195,8 @@ def test_a_lack_of_memory_names_the_batch_size(workspace, finished):
 
 @pytest.mark.slow
 def test_the_environments_thread_count_has_no_say(finished, tmp_path):
-    """d18: `train.threads` alone decides, to the bit; each run is a process of its own."""
-    root = copy_project(tmp_path / "checkout", **{"compute.threads": 2, "train.epochs": 1})
+    """d18: `compute.threads` alone decides, also where it changes bytes; each in its process."""
+    root = copy_project(tmp_path / "checkout", **{"train.arithmetic": "native", "train.epochs": 1})
     shutil.copytree(finished.path / "data/prepared", root / "data/prepared")
     made = []
     for threads in ("1", "2"):

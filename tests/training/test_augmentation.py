@@ -6,18 +6,18 @@ import pytest
 import torch
 from small import split, train_settings
 
-from fashion_mnist.training.augmentation import augment, draw_mirrored
+from fashion_mnist.training.augmentation import augment, draw, draw_mirrored
 
 BLACK = -1.0
-CPU = torch.device("cpu")
 IMAGES = torch.from_numpy(split(40).images)
 ALL_ON = {"rotation": 10.0, "flip": True, "crop_padding": 2, "erasing": 0.5}
 
 
 def augmented(images, seed=0, epoch=1, black=BLACK, **changes):
     settings = train_settings(augment=changes).augment
-    mirrored = draw_mirrored(len(images), settings, seed, epoch, CPU)
-    return augment(images, settings, black, torch.Generator().manual_seed(seed), mirrored)
+    mirrored = draw_mirrored(len(images), settings, seed, epoch)
+    drawn = draw(len(images), settings, torch.Generator().manual_seed(seed))
+    return augment(images, settings, black, mirrored, drawn)
 
 
 def test_everything_off_is_the_identity():
@@ -88,17 +88,17 @@ def test_rotations_are_uniform_about_the_centre(flip):
 def test_a_flip_is_a_mirror_image_of_half_of_them():
     made = augmented(IMAGES, flip=True)
     settings = train_settings(augment={"flip": True}).augment
-    mirrored = draw_mirrored(len(IMAGES), settings, 0, 1, CPU)
+    mirrored = draw_mirrored(len(IMAGES), settings, 0, 1)
     assert torch.equal(made[mirrored], IMAGES[mirrored].flip(3))
     assert torch.equal(made[~mirrored], IMAGES[~mirrored])
-    many = draw_mirrored(10_000, settings, 0, 1, CPU)
+    many = draw_mirrored(10_000, settings, 0, 1)
     assert many.float().mean().item() == pytest.approx(0.5, abs=0.02)
-    assert not torch.equal(many, draw_mirrored(10_000, settings, 0, 2, CPU))
+    assert not torch.equal(many, draw_mirrored(10_000, settings, 0, 2))
 
 
 def test_alternating_shows_each_image_both_ways_in_two_epochs():
     settings = train_settings(augment={"flip_alternating": True}).augment
-    epochs = [draw_mirrored(1000, settings, 0, epoch, CPU) for epoch in (1, 2, 3)]
+    epochs = [draw_mirrored(1000, settings, 0, epoch) for epoch in (1, 2, 3)]
     assert torch.equal(epochs[0], ~epochs[1])
     assert torch.equal(epochs[0], epochs[2])
     assert 400 < epochs[0].sum() < 600

@@ -21,7 +21,7 @@ def numbered(count):
 def epoch_of(count, epoch, **changes):
     """Numbers, labels and sizes of an epoch's batches, told by the pixel in the middle."""
     batches = Batches(numbered(count), train_settings(**changes), CPU)
-    made = list(batches.epoch(epoch))
+    made = list(batches.epoch(epoch, batches.order(epoch)))
     assert len(made) == len(batches)
     numbers = torch.cat([images[:, 0, 14, 14] for images, _, _ in made]) * count
     assert torch.equal(numbers.round().long(), torch.cat([index for _, _, index in made]))
@@ -44,7 +44,7 @@ def test_every_sample_comes_once_and_none_is_dropped(count, size, last):
 def test_an_epoch_of_chosen_samples_has_each_of_them_once():
     chosen = torch.arange(65) % 3 == 0
     batches = Batches(numbered(65), train_settings(batch_size=8), CPU)
-    made = torch.cat([index for _, _, index in batches.epoch(1, chosen)])
+    made = torch.cat([index for _, _, index in batches.epoch(1, batches.order(1, chosen))])
     assert made.sort().values.tolist() == chosen.nonzero().flatten().tolist()
 
 
@@ -59,7 +59,8 @@ def test_an_epoch_can_be_replayed_alone_and_is_unlike_the_others():
 
     def epoch(number, seed=0, noise=0):
         torch.manual_seed(noise)
-        return list(Batches(split(100), train_settings(augment=on, seed=seed), CPU).epoch(number))
+        made = Batches(split(100), train_settings(augment=on, seed=seed), CPU)
+        return list(made.epoch(number, made.order(number)))
 
     def equal(first, second):
         return all(
@@ -67,7 +68,7 @@ def test_an_epoch_can_be_replayed_alone_and_is_unlike_the_others():
         )
 
     batches = Batches(split(100), train_settings(augment=on), CPU)
-    _, second, third = (list(batches.epoch(number)) for number in (1, 2, 3))
+    _, second, third = (list(batches.epoch(n, batches.order(n))) for n in (1, 2, 3))
     assert equal(third, epoch(3, noise=5)), "global random numbers have no say"
     assert not equal(third, second)
     assert not equal(third, epoch(3, seed=1))
@@ -81,7 +82,7 @@ def test_the_order_is_new_in_each_epoch():
 def test_without_augmentation_the_network_sees_the_prepared_images():
     made = split(30)
     batches = Batches(made, train_settings(), CPU)
-    seen = torch.cat([images for images, _, _ in batches.epoch(1)])
+    seen = torch.cat([images for images, _, _ in batches.epoch(1, batches.order(1))])
     expected = torch.from_numpy(made.images)
     assert sorted(x.sum().item() for x in seen) == sorted(x.sum().item() for x in expected)
     assert {x.numpy().tobytes() for x in seen} == {x.numpy().tobytes() for x in expected}

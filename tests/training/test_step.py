@@ -8,9 +8,9 @@ from copy import deepcopy
 import pytest
 import torch
 from small import split, train_settings
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fashion_mnist.model.networks import build
+from fashion_mnist.training.optimisers import OPTIMIZERS, Sgd
 from fashion_mnist.training.step import Step
 from fashion_mnist.training.trainer import Trainer
 
@@ -62,6 +62,7 @@ def assert_same(first, second):
         {"optimizer": "muon", "ema": 0.9, "pruning": 0.5, "weight_decay": 0.25},
         {"batch_size": 14},
         {"batch_size": 100},
+        {"optimizer": "adamw", "arithmetic": "native", "ema": 0.9, "epochs": 2},
         {"precision": "bfloat16", "arithmetic": "native", "epochs": 2},
     ],
     ids=lambda changes: "-".join(map(str, changes)),
@@ -87,24 +88,23 @@ def test_batches_with_and_without_weights_are_recorded_apart():
     assert record.recordings == 2
 
 
-def test_nothing_is_recorded_that_only_the_first_step_does():
-    """A graph keeps the way that was taken: the first average is a copy, the others are not."""
-    record, counts = Recorder(), []
-    made = trainer(
-        lambda work: (counts.append(int(made.averaged.n_averaged)), record(work))[1], ema=0.9
-    )
-    list(made.epochs())
-    assert counts == [1]
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_recording_reads_what_changes_where_each_step_puts_it(optimizer):
+    """Rate, corrections and the average's share: a number would stay that of the recording."""
+    made, places = trainer(Recorder(), schedule="onecycle", optimizer=optimizer, ema=0.9), []
+    work = made.step._work
 
+    def watched(*batch):
+        scalars = made.optimizer.scalars
+        places.append({name: (id(tensor), float(tensor)) for name, tensor in scalars.items()})
+        return work(*batch)
 
-def test_a_recording_reads_the_rate_where_the_schedule_puts_it():
-    """A number would be what it was when the recording was made."""
-    made, seen = trainer(Recorder(), schedule="onecycle", epochs=2), []
-    step = made.step._work
-    made.step._work = lambda *batch: (seen.append(made.optimizer.param_groups), step(*batch))[1]
+    made.step._work = watched
     list(made.epochs())
-    assert {id(group["lr"]) for groups in seen for group in groups} == {id(made.step.rate)}
-    assert float(made.step.rate) == pytest.approx(made.history[-1]["lr"], rel=1e-6)
+    for name, (place, _) in places[0].items():
+        assert {where[name][0] for where in places} == {place}, name
+    assert places[-1]["lr"][1] == pytest.approx(made.history[-1]["lr"], rel=1e-6)
+    assert [step["average"][1] for step in places[:3]] == pytest.approx([1, 0.1, 0.1])
 
 
 def test_what_is_loaded_is_recorded_anew():
@@ -122,17 +122,19 @@ def test_what_is_loaded_is_recorded_anew():
     assert_same(straight, made)
 
 
-def test_the_average_is_torchs():
-    settings = train_settings(ema=0.9)
-    network = build("plain", 0.25)
-    ours = AveragedModel(network, use_buffers=True)
-    theirs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    step = Step(network, ours, torch.optim.SGD(network.parameters(), 0.1), settings)
+def test_the_average_is_the_exponential_one():
+    """Of weights and of statistics alike; the first is the network itself."""
+    settings = train_settings(ema=0.9, optimizer="sgd")
+    network, ours = build("plain", 0.25, seed=1), build("plain", 0.25, seed=2)
+    step, expected = Step(network, ours, Sgd(network, settings), settings), {}
     for batch in torch.from_numpy(TRAINING.images).split(10):
         step(batch, torch.arange(10), None, 0.1)
-        theirs.update_parameters(network)
+        for name, tensor in network.state_dict().items():
+            before = expected.get(name, tensor)
+            whole = 0.9 * before + 0.1 * tensor
+            expected[name] = whole if tensor.is_floating_point() else tensor.clone()
     for name, tensor in ours.state_dict().items():
-        assert torch.equal(tensor, theirs.state_dict()[name]), name
+        torch.testing.assert_close(tensor, expected[name])
 
 
 @pytest.mark.slow

@@ -32,6 +32,8 @@ ALL_ON = {
 def trainer(network="lenet", training=TRAINING, validation=VALIDATION, dropout=0.0, **changes):
     if isinstance(network, str):
         network = build(network, 0.25, dropout, seed=1)
+    else:
+        changes = {"arithmetic": "native", **changes}
     return Trainer(network, training, validation, train_settings(**changes), CPU)
 
 
@@ -166,7 +168,7 @@ def test_modes_alternate_and_validation_sees_the_prepared_images(ema):
     """d21 d23: bit-equal to the split, without augmentation; training goes on in training mode."""
     made = trainer(dropout=0.5, **{**ALL_ON, "ema": ema})
     seen = []
-    for module in {made.network, made.averaged.module if ema else made.network}:
+    for module in {made.network, made.averaged if ema else made.network}:
         module.register_forward_pre_hook(lambda module, x: seen.append((module.training, x[0])))
     run(made)
     batches = math.ceil(60 / 16)
@@ -267,7 +269,7 @@ def test_the_best_epoch(values, best):
 
 def test_no_process_and_no_graph_outlives_an_epoch():
     """d20 d27: nothing works beside the run, and no loss keeps what it was computed from."""
-    made, before = trainer(epochs=3, threads=2), psutil.Process().children()
+    made, before = trainer(epochs=3), psutil.Process().children()
     for _ in made.epochs():
         assert psutil.Process().children() == before
         gc.collect()

@@ -1,5 +1,6 @@
 """What the first layer sees of patches whose pixels are alike."""
 
+import numpy as np
 import pytest
 import torch
 from small import split, train_settings
@@ -7,7 +8,7 @@ from torch.nn.functional import avg_pool2d, conv2d
 
 from fashion_mnist.model.networks import NETWORKS, build
 from fashion_mnist.training.trainer import Trainer
-from fashion_mnist.training.whitening import FLOOR, whiten
+from fashion_mnist.training.whitening import FLOOR, eigen, whiten
 
 CPU = torch.device("cpu")
 
@@ -35,12 +36,31 @@ def test_the_filters_see_each_something_else(name):
     filters = whitened(name, 1.0, images)
     pairs = min(9, len(filters) // 2)
     seen = conv2d(images, filters[:pairs]).transpose(0, 1).flatten(1)
-    covariance = seen.double().cov()
+    covariance = seen.double().cov(correction=0)
     sizes = covariance.diag().sqrt()
     torch.testing.assert_close(covariance, covariance.diag().diag(), atol=1e-4, rtol=0)
     plain = sizes * FLOOR / (1 - sizes)  # what they were before the division, beside the largest
     assert (plain.diff() < 0).all()
     torch.testing.assert_close(plain[0], plain.new_tensor(1.0), atol=1e-4, rtol=0)
+
+
+def symmetric(size, rank):
+    rows = np.random.default_rng(size).normal(size=(rank, size))
+    return rows.T @ rows / size
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [symmetric(9, 9), symmetric(25, 25), symmetric(9, 3), np.eye(4), np.zeros((3, 3)), [[2.0]]],
+    ids=["9", "25", "of rank 3", "unit", "zero", "one"],
+)
+def test_eigenvalues_and_vectors_are_numpys(matrix):
+    """A covariance's; vectors up to their sign, and in a space of equal values up to its basis."""
+    matrix = np.asarray(matrix)
+    values, vectors = map(np.array, eigen(matrix.tolist()))
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix)[::-1], atol=1e-13)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(len(matrix)), atol=1e-13)
+    np.testing.assert_allclose(vectors.T * values @ vectors, matrix, atol=1e-13)
 
 
 @pytest.mark.parametrize(("width", "pairs"), [(0.125, 1), (1.0, 8), (2.0, 9)])
@@ -74,4 +94,4 @@ def test_a_training_starts_so_if_asked(wanted):
     made = Trainer(network, data, split(10, 1), train_settings(whitening=wanted, ema=0.9), CPU)
     assert torch.equal(first_of(made.network), before) != wanted
     assert made.averaged is not None
-    assert torch.equal(first_of(made.averaged.module), first_of(made.network))
+    assert torch.equal(first_of(made.averaged), first_of(made.network))
