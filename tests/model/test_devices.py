@@ -54,6 +54,17 @@ def test_a_device_that_is_there_is_used(name, used):
     assert use(name) == torch.device(used)
 
 
+def test_portable_arithmetic_leaves_apples_gpu_alone(monkeypatch):
+    """It has no float64. Native arithmetic takes it."""
+    mps = torch.device("mps")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: mps)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    assert use("auto") == torch.device("cpu")
+    assert use("auto", arithmetic="native") == mps
+    with pytest.raises(UserError, match="needs float64, which mps has not"):
+        use("mps")
+
+
 @pytest.mark.usefixtures("with_accelerator")
 @pytest.mark.parametrize("name", ["cuda:2", "mps", "mps:0"])
 def test_another_index_or_kind_is_refused(name):

@@ -20,7 +20,8 @@ def use(compute: Compute, arithmetic: str) -> torch.device:
             so.
 
     Raises:
-        UserError: the device is not there; the message lists those that are.
+        UserError: the device is not there, and the message lists those that are; or it cannot
+            compute in this arithmetic.
     """
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts
     torch.set_num_threads(compute.threads or cores())
@@ -32,6 +33,13 @@ def use(compute: Compute, arithmetic: str) -> torch.device:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     device = resolve(compute.device)
+    if arithmetic == "portable" and device.type == "mps":  # Apple's GPU has no float64
+        if compute.device != "auto":
+            raise UserError(
+                f"portable arithmetic needs float64, which {device} has not: set compute.device to "
+                "cpu, or the arithmetic to native"
+            )
+        device = torch.device("cpu")
     if arithmetic == "avx2":
         kernels.use(device)
     if arithmetic != "portable":
