@@ -151,7 +151,7 @@ def trainer_pid(message: str) -> int:
 @pytest.mark.timeout(3600)
 def test_kills_at_random_moments(repository, tmp_path):
     count = int(os.environ.get("KILLS", "6"))
-    report = kill_and_recover(repository, tmp_path, count, seed=0, epochs=100)
+    report = kill_and_recover(repository, tmp_path, count, seed=0, epochs=50)
     print(report)
     assert report.faults == []
     assert report.recovered == report.kills == count
