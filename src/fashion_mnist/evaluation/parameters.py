@@ -27,4 +27,6 @@ class Evaluate(Section):
         description="Also report the accuracy under six corruptions of the images, each in five "
         "strengths.",
     )
-    arithmetic: Arithmetic = Field("portable", description="As train.arithmetic.")
+    arithmetic: Arithmetic = Field(
+        "portable", description="portable, avx2 or native, as train.arithmetic."
+    )
