@@ -1,6 +1,6 @@
 """How long training takes to reach 90, 92, 94 and 95 % on the test set.
 
-    dvc exp run $(cat recipes/half)     # the parameters, and the data that they prepare
+    dvc exp run $(fashion-mnist recipe half)     # the parameters, and the data that they prepare
     python benchmarks/time_to_accuracy.py --seeds 5     # time-h100.txt
 
 Trains with the parameters of the workspace on their device. The clock runs from the data's way to

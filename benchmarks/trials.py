@@ -1,6 +1,6 @@
 """What was tried for a better recipe, judged by validation alone: writes benchmarks/trials.csv.
 
-    python benchmarks/trials.py quick        # what was tried around recipes/quick
+    python benchmarks/trials.py quick        # what was tried around the recipe quick
 
 A trial trains on hold-outs of 5,000 of the training images, each with a seed of its own, on one
 thread; the test images are not read. Its seconds are those of the processor, so that two of them
@@ -19,8 +19,6 @@ import pandas as pd
 import torch
 import tried
 from machine import processor
-from ruamel.yaml import YAML
-from variants import recipes
 
 from fashion_mnist.data.idx import read_pair
 from fashion_mnist.data.parameters import Prepare
@@ -30,6 +28,7 @@ from fashion_mnist.model.networks import build, multiply_adds
 from fashion_mnist.model.parameters import Compute, Model
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.recipes import recipes
 from fashion_mnist.training.parameters import Train
 from fashion_mnist.training.randomness import derive
 from fashion_mnist.training.trainer import Trainer, best_row
@@ -176,9 +175,7 @@ def run(trial: Trial, seed: int) -> dict[str, object]:
 
 def parameters(trial: Trial) -> dict[str, Any]:
     """The parameters of a trial, by section."""
-    yaml = YAML(typ="safe")
-    recipe = {key: yaml.load(value) for key, value in recipes(Path())[trial.recipe].items()}
-    return nested(recipe | trial.changes)
+    return nested(recipes.settings(trial.recipe, Path()) | trial.changes)
 
 
 def trainer_of(settings: dict[str, Any], data: dict[str, Split], seed: int) -> Trainer:

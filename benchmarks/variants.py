@@ -1,50 +1,36 @@
 """Record the runs of the recipes in benchmarks/runs.csv.
 
-    make variants   # queue params.yaml and each of recipes/ on several seeds, and run them
+    make variants   # queue recipes on several seeds, and run them
     make table      # record what has run since, and write benchmarks/RESULTS.md anew
 
-A run is an experiment of the committed code and data, whose parameters are those of a recipe on
-top of the committed params.yaml. Its seconds are those that its train stage printed, as DVC kept
-them: from the start of the process, imports included. runs.csv and overheads.csv hold what was
-recorded.
+A run is an experiment of the committed code and data, whose parameters are those of a recipe. Its
+seconds are those that its train stage printed, as DVC kept them: from the start of the process,
+imports included. runs.csv and overheads.csv hold what was recorded.
 """
 
-import hashlib
 import re
 import subprocess
 from pathlib import Path
 
 import pandas as pd
 from machine import processor
-from ruamel.yaml import YAML
 
 from fashion_mnist.comparison import revisions, summary
-from fashion_mnist.comparison.recorded import flat
 from fashion_mnist.comparison.summary import Run
 from fashion_mnist.comparison.tables import ABSENT
 from fashion_mnist.pipeline.errors import UserError
+from fashion_mnist.recipes import recipes
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs.csv"
-COMMITTED = "params.yaml"
-SECTIONS = ("prepare", "model", "train")
-FREE = {"train.seed"}
-"""Parameters that a run of a recipe may have otherwise."""
-
 KEY = ["variant", "threads", "machine", "seed"]
 FIGURES = ["parameters", "multiply_adds", "validation_accuracy", "accuracy", "ece"]
 
 
-def recipes(root: Path) -> dict[str, dict[str, str]]:
-    """The parameters of each recipe by dotted key, without those that are free."""
-    yaml = YAML(typ="safe")
-    content = yaml.load(root / COMMITTED)
-    committed = flat({section: content[section] for section in SECTIONS})
-    found = {COMMITTED: committed}
-    for path in sorted((root / "recipes").iterdir()):
-        changes = re.findall(r"-S (\S+?)=(\S+)", path.read_text())
-        found[path.name] = committed | {key: str(yaml.load(value)) for key, value in changes}
-    return {name: {k: v for k, v in r.items() if k not in FREE} for name, r in found.items()}
+def known(root: Path) -> dict[str, dict[str, str]]:
+    """All that each recipe decides, by dotted key, as text."""
+    found = {name: recipes.settings(name, root) for name in recipes.names(root)}
+    return {name: {key: str(v) for key, v in chosen.items()} for name, chosen in found.items()}
 
 
 def record(root: Path) -> pd.DataFrame:
@@ -52,7 +38,7 @@ def record(root: Path) -> pd.DataFrame:
 
     From the variant with the least to compute to that with the most.
     """
-    known = recipes(root)
+    today = known(root)
     committed = summary.read_run(revisions.resolve("HEAD", root)).recipe.items()
     sources = {path: digest for path, digest in committed if "/" in path}
     rows = pd.read_csv(RUNS).to_dict("records") if RUNS.exists() else []
@@ -64,28 +50,22 @@ def record(root: Path) -> pd.DataFrame:
             continue
         if not sources.items() <= run.recipe.items():
             continue
-        names = [name for name, recipe in known.items() if recipe.items() <= run.recipe.items()]
+        names = [name for name, recipe in today.items() if recipe.items() <= run.recipe.items()]
         if names:
-            found = row(names[0], known[names[0]], run, *of_log(run))
+            found = row(names[0], today[names[0]], run, *of_log(run))
             # One whose log is gone must not stand beside what was recorded of it before
             if found["seconds"] or not any(_is_same(found, other) for other in rows):
                 rows.append(found)
-    runs = of_today(pd.DataFrame(rows).drop_duplicates(KEY, keep="last"), known)
+    runs = of_today(pd.DataFrame(rows).drop_duplicates(KEY, keep="last"), today)
     computed = runs["multiply_adds"] * runs["epochs"]
     return runs.assign(c=computed).sort_values(["c", *KEY]).drop(columns="c")
 
 
-def of_today(runs: pd.DataFrame, known: dict[str, dict[str, str]]) -> pd.DataFrame:
+def of_today(runs: pd.DataFrame, today: dict[str, dict[str, str]]) -> pd.DataFrame:
     """Without those of recipes that are gone, or that said otherwise."""
-    today = {name: digest(recipe) for name, recipe in known.items()}
-    kept: pd.DataFrame = runs[runs["variant"].map(today) == runs["recipe"]]
+    digests = {name: recipes.digest(recipe) for name, recipe in today.items()}
+    kept: pd.DataFrame = runs[runs["variant"].map(digests) == runs["recipe"]]
     return kept
-
-
-def digest(recipe: dict[str, str]) -> str:
-    """By which a recipe is told from what it was before."""
-    said = "".join(f"{key}={value}\n" for key, value in sorted(recipe.items()))
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def _is_same(run: dict[str, object], other: dict[str, object]) -> bool:
@@ -98,7 +78,7 @@ def row(
     """What is recorded of a run; its log is kept on the machine that ran it, and only there."""
     return {
         "variant": variant,
-        "recipe": digest(recipe),
+        "recipe": recipes.digest(recipe),
         "threads": threads or ABSENT,
         "seed": run.seed,
         "epochs": int(run.recipe["train.epochs"]),

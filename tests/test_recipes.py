@@ -2,89 +2,151 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
+import console
 import machine
 import pandas as pd
 import pytest
 import results
+import results_repository
 import variants
-from pydantic import BaseModel
-from ruamel.yaml import YAML
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides
 from small import PROJECT, params_text
 
-from fashion_mnist.comparison.recorded import flat
-from fashion_mnist.parameters import Parameters
+from fashion_mnist.parameters import Parameters, flat
 from fashion_mnist.pipeline.parameters import load
+from fashion_mnist.recipes import recipes
 
-RECIPES = sorted((PROJECT / "recipes").iterdir())
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-FREE = {f"train.{key}" for key in ("seed", "device", "threads", "processes", "tensorboard")}
-FREE |= {"prepare.classes"}
-"""Where and how often a recipe runs, and on what data: no part of it."""
+NAMES = recipes.names(PROJECT)
 
 
-def keys(schema: type[BaseModel], prefix: str) -> Iterator[str]:
-    """The dotted keys of a section of params.yaml."""
-    for name, field in schema.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from keys(kind, f"{prefix}.{name}")
-        else:
-            yield f"{prefix}.{name}"
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A repository with the project's recipes and one of a test."""
+    made = results_repository.make(tmp_path / "project").root
+    shutil.copytree(PROJECT / "recipes", made / "recipes")
+    (made / "recipes/tried.yaml").write_text("# Slower.\ntrain.lr: 1e-4\nmodel.name: plain\n")
+    monkeypatch.chdir(made)
+    return made
 
 
-def values(recipe: Path) -> dict[str, object]:
-    """What a recipe sets, by dotted key, one key a line."""
-    lines = recipe.read_text().splitlines()
-    changes = dict(re.fullmatch(r"-S (\S+?)=(\S+)", line).groups() for line in lines)
-    assert len(changes) == len(lines)
-    return {key: YAML(typ="safe").load(value) for key, value in changes.items()}
+@pytest.fixture
+def recipe(root, monkeypatch, capsys):
+    """`fashion-mnist recipe`: exit status, stdout and stderr."""
+
+    def run(*arguments):
+        return console.run(monkeypatch, "recipe", *arguments), *capsys.readouterr()
+
+    return run
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
-def test_a_recipe_says_all_that_a_recipe_decides(recipe):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_what_dvc_takes_and_check_accepts(recipe, root, name):
+    """By the function of `dvc exp run -S`, on a workspace that holds another recipe."""
+    status, out, _ = recipe(name)
+    assert status == 0
+    words = out.split()
+    assert words[::2] == ["-S"] * (len(words) // 2)
+    path = root / "params.yaml"
+    path.write_text(params_text(**{"train.lr": 0.5, "model.name": "plain", "train.seed": 7}))
+    apply_overrides(path, words[1::2])
+    made = load(Parameters, path=path)
+    assert made.train.seed == 7
+    wanted = params_text(**recipes.differences(name, root), **{"train.seed": 7})
+    path.write_text(wanted)
+    assert made == load(Parameters, path=path)
+
+
+def test_a_recipe_says_all_that_a_recipe_decides():
     """Or one that is run after another, or queued, inherits what the workspace holds."""
-    sections = (
-        keys(Parameters.model_fields[s].annotation, s) for s in ("prepare", "model", "train")
-    )
-    assert set(values(recipe)) == {key for section in sections for key in section} - FREE
+    sections = {"prepare", "model", "train"}
+    every = {key for key in flat(Parameters().model_dump()) if key.split(".")[0] in sections}
+    free = {"train.seed", "train.tensorboard", "prepare.classes"}
+    assert recipes.settings("default", PROJECT).keys() == every - free
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
-def test_a_recipe_is_what_dvc_takes_and_check_accepts(recipe, tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text(params_text(**values(recipe)))
-    load(Parameters, path=path)
+def test_without_a_name_all_are_listed_with_what_was_recorded_of_them_as_they_are(recipe, root):
+    def run(name, threads, accuracy, seconds):
+        made = recipes.digest(recipes.settings(name, root))
+        return [name, made, threads, "a machine", accuracy, seconds]
+
+    rows = [run("tried", 2, 0.9, 30), run("tried", 2, 0.92, 1030), run("tried", 1, 0.5, 7)]
+    rows += [run("quick", 1, 0.9, 3)]
+    columns = ["variant", "recipe", "threads", "machine", "accuracy", "seconds"]
+    (root / "benchmarks").mkdir()
+    pd.DataFrame(rows, columns=columns).to_csv(root / recipes.RUNS, index=False)
+    (root / "recipes/quick.yaml").write_text("train.epochs: 3\n")  # another than was recorded
+    listed = {line[0]: line[1:] for line in map(str.split, recipe()[1].splitlines())}
+    assert list(listed)[1:] == [*NAMES, "tried"]
+    assert listed["tried"] == ["0.9100", "±", "0.0141", "530", "2", "Slower."]
+    assert listed["quick"] == ["-", "-", "-"]
 
 
-def test_the_default_recipe_brings_the_committed_parameters_back():
-    committed = flat(YAML(typ="safe").load(PROJECT / "params.yaml"))
-    recipe = {key: str(value) for key, value in values(PROJECT / "recipes/default").items()}
-    assert recipe.items() <= committed.items()
+def test_what_a_recipe_changes(recipe):
+    lines = [line.split() for line in recipe("tried", "--diff")[1].splitlines()]
+    assert lines == [
+        ["parameter", "default", "tried"],
+        ["train.lr", "0.001", "0.0001"],
+        ["model.name", "lenet", "plain"],
+    ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
-def test_the_readme_tells_how_to_run_a_recipe(recipe):
-    assert f"$ dvc exp run $(cat recipes/{recipe.name})" in README
+@pytest.mark.parametrize(
+    ("arguments", "content", "told"),
+    [
+        (
+            ["fast"],
+            "",
+            "no recipe 'fast'; there are default, balanced, best, gpu, half, quick, tried",
+        ),
+        (["tried", "--dif", "--foo"], "", "unrecognized arguments: --foo"),
+        (["tried", "quick"], "", "unrecognized arguments: quick"),
+        (["tried"], "train.epochs: 0\n", "train.epochs is 0: give a whole number"),
+        (["tried"], "train.epoch: 1\n", "unknown key train.epoch; did you mean `epochs`?"),
+        (["tried"], "train.lr.low: 1\n", "unknown key train.lr.low: lr holds a value"),
+        (["tried"], "train.seed: 1\n", "train.seed is no part of a recipe"),
+        (["tried"], "evaluate.batch_size: 1\n", "evaluate.batch_size is no part of a recipe"),
+    ],
+)
+def test_where_there_is_no_recipe_the_words_stop_dvc(recipe, root, arguments, content, told):
+    """With no words DVC would train what params.yaml holds."""
+    if content:
+        (root / "recipes/tried.yaml").write_text(content)
+    status, out, err = recipe(*arguments)
+    assert status == 2
+    assert told in err
+    assert out.split() == ["no-recipe-see-the-error-above"]
+    with pytest.raises(DvcException, match="no-recipe"):
+        Repo(str(root)).stage.collect(out.strip())
 
 
-def test_a_run_is_known_by_its_parameters(tmp_path):
-    shutil.copytree(PROJECT / "recipes", tmp_path / "recipes")
-    (tmp_path / "params.yaml").write_text(params_text())
-    known = variants.recipes(tmp_path)
-    assert list(known) == ["params.yaml", *(path.name for path in RECIPES)]
-    assert known["params.yaml"]["model.name"] == "lenet"
+def test_outside_a_clone_the_words_stop_dvc_as_well(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = recipe("quick")
+    assert (status, out.split()) == (2, ["no-recipe-see-the-error-above"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_tells_how_to_run_a_recipe(name):
+    assert f"$ dvc exp run $(fashion-mnist recipe {name})" in README
+
+
+def test_a_run_is_known_by_its_parameters(root):
+    known = variants.known(root)
+    assert list(known) == [*NAMES, "tried"]
+    assert known["default"]["model.name"] == "lenet"
     assert known["quick"]["model.name"] == "plain"
-    assert known["quick"]["train.augment.flip"] == known["params.yaml"]["train.augment.flip"]
-    assert not any("seed" in key and key.startswith("train") for key in known["quick"])
+    assert known["quick"]["train.augment.flip"] == "True"
+    assert "train.seed" not in known["quick"]
 
 
 def test_runs_of_a_recipe_as_it_was_before_are_left_out():
     today, before = {"train.epochs": "7"}, {"train.epochs": "6"}
     rows = [("quick", today, 0), ("quick", before, 1), ("gone", today, 2)]
-    rows = [(name, variants.digest(recipe), seed) for name, recipe, seed in rows]
+    rows = [(name, recipes.digest(chosen), seed) for name, chosen, seed in rows]
     runs = pd.DataFrame(rows, columns=["variant", "recipe", "seed"])
     kept = variants.of_today(runs, {"quick": today})
     assert kept["seed"].tolist() == [0]
@@ -154,18 +216,15 @@ def test_the_results_are_what_the_script_makes_of_the_recorded_runs():
 
 
 def test_the_readme_tells_the_seconds_of_each_recipe_as_recorded():
-    """On one thread for the committed parameters, on two for the others, as in its commands."""
+    """On one thread for the default, on two for the others, as in its commands."""
     runs = pd.read_csv(variants.RUNS)
     seconds = runs.groupby(["variant", "threads"])["seconds"].median()
-    wanted = {("the committed parameters", 1): "params.yaml"}
-    wanted |= {
-        (recipe.name, 2): recipe.name for recipe in RECIPES if recipe.name not in ("default", "gpu")
-    }
-    for (name, threads), variant in wanted.items():
+    for name in set(NAMES) - {"gpu"}:
+        threads = 1 if name == "default" else 2
         ((cell, _),) = re.findall(
             rf"^\| {name} (?:\| [^|]* ){{2}}\| ([\d,]+) (\|)", README, re.MULTILINE
         )
-        assert int(cell.replace(",", "")) == round(seconds[variant, threads])
+        assert int(cell.replace(",", "")) == round(seconds[name, threads])
 
 
 def test_the_figures_of_the_readme_are_among_the_recorded():

@@ -10,6 +10,7 @@ from fashion_mnist.arguments import completion
 from fashion_mnist.comparison import commands as comparison
 from fashion_mnist.deployment import commands as deployment
 from fashion_mnist.pipeline import environment, stage
+from fashion_mnist.recipes import commands as recipes
 from fashion_mnist.report import commands as report
 from fashion_mnist.search import commands as search
 
@@ -22,8 +23,8 @@ def main() -> None:
         prog="fashion-mnist", description="What people do with the pipeline beside running it."
     )
     parser.add_argument("--version", action="version", version=f"fashion-mnist {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for room in (comparison, search, report, deployment):
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for room in (comparison, recipes, search, report, deployment):
         room.add_to(commands)
     command = commands.add_parser(
         "completion",
@@ -38,7 +39,9 @@ def main() -> None:
         near = get_close_matches(first, commands.choices, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"unknown command {first!r}{meant} (known: {', '.join(commands.choices)})")
-    arguments = parser.parse_args()
+    arguments, unknown = parser.parse_known_args()
+    if unknown:  # told by the subcommand: the whole program's usage would not help
+        commands.choices[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     environment.forget_harmful()
     stage.run(lambda: _run(arguments))
 

@@ -2,27 +2,19 @@
 
 import optuna
 import pytest
-from small import params_text
 
 from fashion_mnist.parameters import Parameters
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.pipeline.parameters import load
-from fashion_mnist.search.space import options, read_space
-
-
-@pytest.fixture(scope="module")
-def parameters(tmp_path_factory):
-    path = tmp_path_factory.mktemp("space") / "params.yaml"
-    path.write_text(params_text())
-    return load(Parameters, path=path).model_dump()
+from fashion_mnist.recipes.recipes import options
+from fashion_mnist.search.space import read_space
 
 
 @pytest.fixture
-def space(tmp_path, parameters):
+def space(tmp_path):
     def make(text):
         path = tmp_path / "space.yaml"
         path.write_text(text)
-        return read_space(path, parameters, Parameters)
+        return read_space(path, Parameters().model_dump())
 
     return make
 

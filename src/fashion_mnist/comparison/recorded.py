@@ -22,6 +22,7 @@ from dvc.stage import Stage
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from fashion_mnist import parameters
 from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.pipeline.errors import UserError
 
@@ -220,12 +221,6 @@ def _keys(item: ParamsDependency, sections: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def flat(section: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(section: dict[str, Any]) -> dict[str, str]:
     """Nested parameters by dotted key, values as text."""
-    found: dict[str, str] = {}
-    for key, value in section.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = str(value)
-    return found
+    return {key: str(value) for key, value in parameters.flat(section).items()}

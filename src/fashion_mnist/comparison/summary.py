@@ -9,9 +9,9 @@ from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.results import Metrics, read_metrics
 from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.comparison.tables import ABSENT
+from fashion_mnist.parameters import SEED
 from fashion_mnist.pipeline.errors import UserError
 
-SEED = "train.seed"
 STAGES = ("prepare", "train", "evaluate")
 """Those that make results; check and fetch only let them start."""
 

@@ -5,7 +5,7 @@ a `model-index` as described in https://github.com/huggingface/hub-docs/blob/mai
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fashion_mnist.deployment import record
 from fashion_mnist.deployment.models import CHECKPOINT
 from fashion_mnist.deployment.record import Record
 from fashion_mnist.evaluation.metrics import METRICS
+from fashion_mnist.parameters import flat
 
 HUB = "zalando-datasets/fashion_mnist"
 """The data set's name there."""
@@ -143,7 +144,9 @@ def markdown(root: Path) -> str:
         data=_data(made),
         validation=f"{prepare['validation_size']:,}",
         digests=table(
-            ["file", "SHA-256"], list(_flat(made.parameters["fetch"]["sha256"])), markdown=True
+            ["file", "SHA-256"],
+            [list(row) for row in flat(made.parameters["fetch"]["sha256"]).items()],
+            markdown=True,
         ),
         epoch=made.training["best_epoch"],
         epochs=made.parameters["train"]["epochs"],
@@ -212,17 +215,9 @@ def _data(made: Record) -> str:
 
 def _recipe(made: Record) -> Iterator[list[str]]:
     for section in ("prepare", "model", "train"):
-        for key, value in _flat(made.parameters[section]):
-            if (section, key) != ("prepare", "classes"):  # they stand above
-                yield [f"{section}.{key}", value]
-
-
-def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[list[str]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield [prefix + key, str(value).lower() if isinstance(value, bool) else str(value)]
+        for key, value in flat(made.parameters[section], f"{section}.").items():
+            if key != "prepare.classes":  # they stand above
+                yield [key, str(value).lower() if isinstance(value, bool) else str(value)]
 
 
 def _percent(share: float) -> str:

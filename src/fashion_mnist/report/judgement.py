@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from fashion_mnist.comparison.summary import SEED, Run
+from fashion_mnist.comparison.summary import Run
+from fashion_mnist.parameters import SEED
 
 ARITHMETIC = ("train.arithmetic", "evaluate.arithmetic", "train.precision")
 DATA = ("data/raw", "src/fashion_mnist/data", "stages/prepare.py")

@@ -3,7 +3,6 @@
 import argparse
 import math
 import os
-import sys
 from pathlib import Path
 
 from fashion_mnist.arguments import positive_number, whole_number
@@ -45,26 +44,23 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def search(arguments: argparse.Namespace) -> None:
     """Search, and print what came of it."""
     from fashion_mnist.comparison import revisions
-    from fashion_mnist.pipeline.parameters import load
+    from fashion_mnist.parameters import Parameters
+    from fashion_mnist.pipeline.parameters import PATH, load
 
     with extra("search", "a search"):
         from fashion_mnist.search import storage, study, trials
         from fashion_mnist.search.space import read_space
-    path, root = arguments.space.resolve(), revisions.find_root()
-    name = arguments.study or path.stem
+    root = revisions.find_root()
+    name = arguments.study or arguments.space.stem
     where = arguments.storage or str(root / storage.FOLDER / f"{name}.journal")
     if "://" not in where:
         where = str(Path(where).resolve())
-    os.chdir(root)
-    sys.path.insert(0, str(root))
-    from fashion_mnist.parameters import Parameters
-
-    parameters = load(Parameters).model_dump()
+    parameters = load(Parameters, path=Path(os.path.relpath(root / PATH))).model_dump()
     if parameters["prepare"]["validation_size"] == 0:
         raise UserError(
             "params.yaml: a search needs images to validate on: prepare.validation_size"
         )
-    space = read_space(Path(os.path.relpath(path)), parameters, Parameters)
+    space = read_space(arguments.space, parameters)
     revisions.resolve("HEAD", root)
     opened = storage.open_study(name, where, space, storage.made_of(root, space, parameters))
     found = study.Search(root, opened, space, study.base_seed(parameters), trials.result)

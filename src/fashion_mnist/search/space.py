@@ -6,25 +6,18 @@ train.epochs: 10                                  another value than that of par
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 
+from fashion_mnist.parameters import MACHINE, SEED, Parameters, changed
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parameters import Section, read, validate
+from fashion_mnist.recipes.recipes import Settings, Value
 
-Value = bool | int | float | str
-Settings = dict[str, Value]
-"""Parameters by dotted key, as `dvc exp run -S` takes them."""
-
-SEED = "train.seed"
 EPOCHS = "train.epochs"
-MACHINE = ("compute", "train.tensorboard")
-"""Parameters that belong to the machine rather than to the recipe."""
-
 CLOSED = ("fetch", "evaluate", "prepare.validation_size", "prepare.seed", SEED, *MACHINE)
 """Keys and sections that a search leaves alone: validation could not judge them, or would no longer
 be the same."""
@@ -68,12 +61,11 @@ class Space:
         return found
 
 
-def read_space(path: Path, parameters: Mapping[str, Any], schema: type[Section]) -> Space:
+def read_space(path: Path, parameters: Mapping[str, Any]) -> Space:
     """Read SPACE.yaml, and try every end of a range and every choice against the schema.
 
     Args:
         parameters: the content of params.yaml, valid, which the space changes.
-        schema: of the whole of params.yaml.
 
     Raises:
         UserError: the file cannot be read, a key is unknown or closed to a search, a value is of
@@ -101,8 +93,8 @@ def read_space(path: Path, parameters: Mapping[str, Any], schema: type[Section])
             parameters = _changed(path, parameters, key, content)
             tried = []
         for value in tried:
-            validate(schema, _changed(path, parameters, key, value), path)
-    validate(schema, parameters, path)
+            validate(Parameters, _changed(path, parameters, key, value), path)
+    validate(Parameters, parameters, path)
     if not ranges and not choices:
         raise UserError(f"{path}: nothing to choose: give a range or a list of values")
     whole = {key for key in ranges if isinstance(value_of(parameters, key), int)}
@@ -119,15 +111,10 @@ def _range(path: Path, key: str, content: dict[str, Any]) -> Range:
 
 
 def _changed(path: Path, parameters: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """The parameters with one of them changed, or with a new key, which the schema then refuses."""
-    changed = node = deepcopy(dict(parameters))
-    *sections, name = key.split(".")
-    for section in sections:
-        node = node.setdefault(section, {})
-        if not isinstance(node, dict):
-            raise UserError(f"{path}: unknown key {key}: {section} holds a value")
-    node[name] = value
-    return changed
+    try:
+        return changed(parameters, key, value)
+    except ValueError as reason:
+        raise UserError(f"{path}: {reason}") from None
 
 
 def value_of(parameters: Mapping[str, Any], key: str) -> Any:
@@ -136,12 +123,3 @@ def value_of(parameters: Mapping[str, Any], key: str) -> Any:
     for name in key.split("."):
         node = node[name]
     return node
-
-
-def options(settings: Settings) -> list[str]:
-    """The words of `dvc exp run` that make these settings."""
-    texts = {
-        key: str(value).lower() if isinstance(value, bool) else str(value)
-        for key, value in settings.items()
-    }
-    return [word for key, text in texts.items() for word in ("-S", f"{key}={text}")]

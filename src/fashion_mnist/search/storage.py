@@ -12,8 +12,9 @@ from optuna.storages.journal import JournalFileBackend
 from ruamel.yaml import YAML
 from sqlalchemy.exc import SQLAlchemyError
 
+from fashion_mnist.parameters import MACHINE
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.search.space import EPOCHS, MACHINE, Space
+from fashion_mnist.search.space import EPOCHS, Space
 
 FOLDER = ".search"
 """Where a study is kept, below the root, unless the user names another place."""

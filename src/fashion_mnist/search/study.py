@@ -15,8 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fashion_mnist.comparison.summary import spread
 from fashion_mnist.comparison.tables import ABSENT, fitted, table
+from fashion_mnist.parameters import SEED
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.search.space import SEED, Settings, Space, options, value_of
+from fashion_mnist.recipes.recipes import Settings, options
+from fashion_mnist.search.space import Space, value_of
 from fashion_mnist.search.trials import Diverged
 
 LISTED, CONFIRMED = 10, 3

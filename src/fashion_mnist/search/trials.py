@@ -12,8 +12,9 @@ from pathlib import Path
 
 from fashion_mnist.comparison import revisions, summary
 from fashion_mnist.comparison.revisions import Revision
+from fashion_mnist.parameters import SEED
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.search.space import SEED, Settings, options
+from fashion_mnist.recipes.recipes import Settings, options
 
 METRICS = "metrics/train.json"
 """Written by the stage train, which never sees the test split."""
