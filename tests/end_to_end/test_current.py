@@ -161,5 +161,5 @@ def test_line_ends_of_windows_change_nothing(repository, tmp_path, monkeypatch, 
     repository.run("git", "clone", "-q", *crlf, str(repository.path), str(path))
     monkeypatch.chdir(path)
     assert current()[0] == 0
-    assert b"\r" not in (path / "recipes/quick").read_bytes()
+    assert b"\r" not in (path / "recipes/quick.yaml").read_bytes()
     assert (path / PNG).read_bytes() == repository.read(PNG)

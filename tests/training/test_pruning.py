@@ -45,6 +45,15 @@ def test_off_it_changes_nothing_and_before_a_loss_is_known_all_count():
     assert sample_weights(made.losses, made.settings, 1).tolist() == [1.0] * 60
 
 
+@pytest.mark.parametrize("loss", [0.1, 0.3, 2.302585])
+def test_of_equal_losses_none_is_passed_over(loss):
+    """A mean in float32 lies above them, and an epoch without a sample cannot be trained."""
+    losses = torch.full((55_000,), loss)
+    assert (
+        sample_weights(losses, train_settings(pruning=0.9, epochs=8), 2).tolist() == [1.0] * 55_000
+    )
+
+
 def test_draws_are_the_seeds_and_the_epochs():
     def draw(epoch, seed=0):
         return sample_weights(LOSSES, train_settings(pruning=0.5, epochs=9, seed=seed), epoch)

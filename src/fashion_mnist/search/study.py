@@ -68,6 +68,8 @@ class Search:
     def _try(self) -> None:
         trial = self.study.ask()
         trial.set_user_attr(PROCESS, _this_process())
+        # By its number: the same study once more tries the same, and no two processes do
+        self.study.sampler = optuna.samplers.TPESampler(seed=trial.number)
         settings = self.space.suggest(trial)
         print(f"trial {trial.number}: {_shown(trial.params, settings)}")
 

@@ -1,5 +1,7 @@
 """One trial: an experiment of DVC in a copy of the repository, watched epoch by epoch."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -8,7 +10,11 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+
+import psutil
 
 from fashion_mnist.comparison import revisions, summary
 from fashion_mnist.comparison.revisions import Revision
@@ -19,8 +25,10 @@ from fashion_mnist.recipes.recipes import Settings, options
 METRICS = "metrics/train.json"
 """Written by the stage train, which never sees the test split."""
 
-EPOCH = re.compile(r"epoch (\d+)/\d+ .* val acc ([\d.]+)")
-"""What that stage prints after each epoch (`training.run.describe`)."""
+HISTORY = "plots/history.csv"
+"""Written by that stage after each epoch."""
+
+STAGE, POLL_SECONDS = "stages.train", 0.5
 
 PATIENCE_SECONDS = 60
 """How long DVC may take to clean up after an interrupted trial."""
@@ -79,15 +87,18 @@ def run(
         start_new_session=True,  # so that it can be ended with all that it has started
     ) as process:
         last: deque[str] = deque(maxlen=30)
+        reader = Thread(target=lambda: last.extend(map(str.strip, process.stdout or ())))
+        reader.start()
+        told = 0
         try:
-            for line in process.stdout or ():
-                last.append(line.strip())
-                found = EPOCH.match(line)
-                if found and not go_on(int(found[1]), float(found[2])):
-                    return None
-            status = process.wait()
+            while (status := _status(process)) is None:
+                for row in _epochs(_history(process.pid))[told:]:
+                    told += 1
+                    if not go_on(*row):
+                        return None
         finally:
             _end(process)
+            reader.join()
     if status != 0:
         # The stage's own words, else DVC's
         reasons = [line for line in last if line.startswith("error: ")]
@@ -97,7 +108,32 @@ def run(
         if "not finite" in reason:
             raise Diverged(reason)
         raise UserError(f"{name} failed: {reason}")
-    return _accuracy(revisions.resolve(name, root))
+    experiment = revisions.resolve(name, root)
+    for row in _epochs(experiment.read(HISTORY) or b"")[told:]:
+        go_on(*row)  # too late for this trial, and what later ones are held against
+    return _accuracy(experiment)
+
+
+def _status(process: subprocess.Popen[str]) -> int | None:
+    """That of a process that ends within `POLL_SECONDS`."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(POLL_SECONDS)
+    return None
+
+
+def _history(pid: int) -> bytes:
+    """The table that the stage is writing, somewhere below DVC's process, in DVC's copy."""
+    with suppress(psutil.Error, OSError):  # one of them has just ended
+        for child in psutil.Process(pid).children(recursive=True):
+            if STAGE in child.cmdline():
+                return (Path(child.cwd()) / HISTORY).read_bytes()
+    return b""
+
+
+def _epochs(history: bytes) -> list[tuple[int, float]]:
+    """Each epoch's number and validation accuracy."""
+    rows = csv.DictReader(io.StringIO(history.decode()))
+    return [(int(row["epoch"]), float(row["validation_accuracy"])) for row in rows]
 
 
 def _accuracy(experiment: Revision) -> float:
@@ -116,6 +152,6 @@ def _end(process: subprocess.Popen[str]) -> None:
         return
     os.killpg(process.pid, signal.SIGINT)
     try:
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.wait(PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
