@@ -1,6 +1,7 @@
 """`fashion-mnist export`: an ONNX file that says what PyTorch says, and what it is."""
 
 import json
+import re
 import sys
 
 import console
@@ -141,3 +142,31 @@ def test_another_projects_onnx_file_is_refused(taken, props, tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(UserError, match=r"theirs\.onnx: not a model that `fashion-mnist export`"):
         models.load(path)
+
+
+@pytest.mark.parametrize(
+    ("classes", "factor", "reason"),
+    [
+        (["a", "b"], 1, "shape (2, 10), and it names 2 classes"),
+        ([str(n) for n in range(9)], 1, "it names 9 classes"),
+        ([str(n) for n in range(11)], 1, "it names 11 classes"),
+        (["a"] * 10, 1, "1 different names for 10 classes"),
+        ("abcdefghij", 1, "no list of names"),
+        (None, 1, "no list of names"),
+        ([str(n) for n in range(10)], float("nan"), "not finite"),
+        ([str(n) for n in range(10)], float("inf"), "not finite"),
+    ],
+)
+def test_an_onnx_file_that_does_not_fit_its_classes_is_refused(
+    exported, tmp_path, classes, factor, reason
+):
+    model = onnx.load(exported)
+    onnx.helper.set_model_props(model, {"classes": json.dumps(classes)})
+    weights = model.graph.initializer[0]
+    changed = onnx.numpy_helper.to_array(weights) * np.float32(factor)
+    weights.CopyFrom(onnx.numpy_helper.from_array(changed, weights.name))
+    path = tmp_path / "changed.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match=rf"^{path}: not a model .*{re.escape(reason)}") as caught:
+        models.load(path)
+    assert len(str(caught.value).splitlines()) == 1

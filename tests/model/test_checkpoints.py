@@ -153,13 +153,48 @@ GOOD = {
     "index": torch.from_numpy(INDEX),
 }
 
+
+def described(**changes):
+    """A checkpoint of a good network whose description has other values."""
+    content = checkpoint()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    description = json.loads(header["__metadata__"][checkpoints.KEY]) | changes
+    header["__metadata__"][checkpoints.KEY] = json.dumps(description)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def weighing(change):
+    """A checkpoint of a network whose first weights are changed."""
+    weights = build(**DESCRIPTION, seed=3).state_dict()
+    name = next(iter(weights))
+    return checkpoints.to_bytes({**weights, name: change(weights[name])}, DESCRIPTION, SPLIT)
+
+
 FOREIGN = {
+    "a weight of NaN": weighing(lambda weights: weights * float("nan")),
+    "an infinite weight": weighing(lambda weights: weights - float("inf")),
+    "weights of whole numbers": weighing(lambda weights: (weights * 100).to(torch.int8)),
+    "weights in bfloat16": weighing(lambda weights: weights.bfloat16()),
+    "a description with a deviation of zero": described(std=0),
+    "a description without a mean": described(mean=None),
+    "a mean in words": described(mean="0.5"),
+    "a mean of NaN": described(mean=float("nan")),
+    "a mean of true": described(mean=True),
+    "classes in one text": described(classes="0123456789"),
+    "a class twice": described(classes=[*CLASSES[:9], CLASSES[0]]),
+    "a class without a name": described(classes=[*CLASSES[:9], ""]),
+    "classes that are numbers": described(classes=list(range(10))),
+    "nine classes": described(classes=CLASSES[:9]),
+    "eleven classes": described(classes=[*CLASSES, "more"]),
     "nothing": b"",
     "text": b"<!DOCTYPE html>",
     "no tensors": save({}),
     "other tensors": safe(weight=[1.0]),
     "labels missing": safe(**{**GOOD, "labels": [0]}),
     "labels of eleven": safe(**{**GOOD, "labels": GOOD["labels"] + 1}),
+    "a name twice": safe((*CLASSES[:9], CLASSES[0]), **GOOD),
     "names of nine": safe(CLASSES[:9], **GOOD),
     "names missing": save(GOOD),
     "index in float": safe(**{**GOOD, "index": GOOD["index"].double()}),

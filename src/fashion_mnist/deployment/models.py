@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from fashion_mnist.pipeline.errors import UserError, extra
+from fashion_mnist.pipeline.splits import class_names
 
 CHECKPOINT = "checkpoints/best.safetensors"
 INPUT = "images"
@@ -16,7 +17,7 @@ OUTPUT = "logits"
 """Names of the one input and the one output of an exported graph."""
 CLASSES = "classes"
 """Key of an exported file's metadata: the names of the classes, a JSON list."""
-
+Logits = Callable[[np.ndarray], np.ndarray]
 
 THREADS = 1
 """More gain little on images of 28×28, and lose much where another process wants the cores."""
@@ -32,11 +33,17 @@ class Model:
     """
 
     classes: tuple[str, ...]
-    logits: Callable[[np.ndarray], np.ndarray]
+    logits: Logits
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Of each class for each image, float64 N×K, from images as `logits` takes them."""
+        """Of each class for each image, float64 N×K, from images as `logits` takes them.
+
+        Raises:
+            UserError: the model answers with NaN or infinity.
+        """
         logits = self.logits(images).astype(np.float64)
+        if not np.isfinite(logits).all():
+            raise UserError("the model answers with numbers that are not finite")
         exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
         return shares
@@ -49,7 +56,19 @@ def load(path: Path) -> Model:
         UserError: the file is missing, or is no model of this project; nothing in it is ever
             executed but the arithmetic of a graph.
     """
-    return _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
+    classes, logits = _onnx(path) if path.suffix == ".onnx" else _checkpoint(path)
+    images = np.stack([np.zeros((28, 28), np.uint8), np.eye(28, dtype=np.uint8) * 255])
+    try:
+        model, given = Model(class_names(classes), logits), logits(images)
+        if given.shape != (2, len(model.classes)) or given.dtype != np.float32:
+            raise ValueError(
+                f"for 2 images it gives {given.dtype} of shape {given.shape}, and it names "
+                f"{len(model.classes)} classes"
+            )
+        model.probabilities(images)
+    except Exception as error:  # whatever the libraries raise where a graph does not fit
+        raise UserError(f"{path}: not a model that can be used ({_line(error)})") from None
+    return model
 
 
 def load_revision(revision: str) -> Model:
@@ -69,16 +88,14 @@ def load_revision(revision: str) -> Model:
     try:
         content = dvc.api.read(CHECKPOINT, repo=str(root), rev=sha, mode="rb")
     except (DvcException, SCMError, OSError) as error:
-        raise UserError(
-            f"{revision}: {CHECKPOINT} cannot be read: {' '.join(str(error).split())}"
-        ) from None
+        raise UserError(f"{revision}: {CHECKPOINT} cannot be read: {_line(error)}") from None
     with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{Path(CHECKPOINT).name} of {revision}".replace("/", "_")
+        path = Path(folder) / f"{revision}, {Path(CHECKPOINT).name}".replace("/", "_")
         path.write_bytes(content)
-        return _checkpoint(path)
+        return load(path)
 
 
-def _checkpoint(path: Path) -> Model:
+def _checkpoint(path: Path) -> tuple[object, Logits]:
     import torch
 
     from fashion_mnist.model import checkpoints
@@ -92,10 +109,10 @@ def _checkpoint(path: Path) -> Model:
         inputs = torch.from_numpy(normalise(images, checkpoint.mean, checkpoint.std))
         return predict_logits(checkpoint.network, inputs, len(images)).numpy()
 
-    return Model(checkpoint.classes, logits)
+    return list(checkpoint.classes), logits
 
 
-def _onnx(path: Path) -> Model:
+def _onnx(path: Path) -> tuple[object, Logits]:
     with extra("export", "an ONNX file"):
         import onnxruntime
 
@@ -107,13 +124,16 @@ def _onnx(path: Path) -> Model:
     options.intra_op_num_threads = THREADS
     try:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-        classes = tuple(json.loads(session.get_modelmeta().custom_metadata_map[CLASSES]))
+        classes = json.loads(session.get_modelmeta().custom_metadata_map[CLASSES])
         (taken,), (given,) = session.get_inputs(), session.get_outputs()
         if (taken.name, taken.type, given.name) != (INPUT, "tensor(uint8)", OUTPUT):
             raise ValueError(f"it maps {taken.name}, {taken.type}, to {given.name}")
     except Exception as error:  # whatever a damaged or foreign file makes the library raise
-        reason = " ".join(str(error).split())
         raise UserError(
-            f"{path}: not a model that `fashion-mnist export` wrote ({reason})"
+            f"{path}: not a model that `fashion-mnist export` wrote ({_line(error)})"
         ) from None
-    return Model(classes, lambda images: session.run([OUTPUT], {INPUT: images})[0])
+    return classes, lambda images: session.run([OUTPUT], {INPUT: images})[0]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fashion_mnist.model.networks import build
 from fashion_mnist.pipeline.errors import UserError
-from fashion_mnist.pipeline.splits import Split
+from fashion_mnist.pipeline.splits import Split, check_normalisation, class_names
 
 KEY = "fashion_mnist"  # the only metadata key: with two, safetensors' bytes vary from run to run
 VERSION = 2
@@ -80,10 +80,12 @@ def read(path: Path) -> Checkpoint:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if description["version"] != VERSION:
             raise ValueError(f"its version is {description['version']}, not {VERSION}")
-        classes = tuple(description["classes"])
-        network = build(**description["network"], classes=len(classes))
+        classes, mean, std = (description[key] for key in ("classes", "mean", "std"))
+        check_normalisation(mean, std)
+        network = build(**description["network"], classes=len(class_names(classes)))
+        _check(weights, network.state_dict())
         network.load_state_dict(weights)
-        return Checkpoint(network.eval(), classes, description["mean"], description["std"])
+        return Checkpoint(network.eval(), class_names(classes), mean, std)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError:
@@ -93,3 +95,16 @@ def read(path: Path) -> Checkpoint:
         raise UserError(
             f"{path}: not a checkpoint of this project ({reason}); `dvc repro` mends it"
         ) from None
+
+
+def _check(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse what loading would take: it converts whole numbers, and copies NaN.
+
+    Raises:
+        ValueError: a tensor is of another type, or holds NaN or infinity.
+    """
+    for name, tensor in weights.items():
+        if name in wanted and tensor.dtype != wanted[name].dtype:
+            raise ValueError(f"{name} is {tensor.dtype}, not {wanted[name].dtype}")
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")

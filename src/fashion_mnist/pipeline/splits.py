@@ -96,6 +96,30 @@ def numbered(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{label:0{digits}} {name}" for label, name in enumerate(classes))
 
 
+def class_names(found: object) -> tuple[str, ...]:
+    """The names of classes that a file holds.
+
+    Raises:
+        ValueError: they are no list of two or more different texts.
+    """
+    if not isinstance(found, list) or not all(isinstance(name, str) and name for name in found):
+        raise ValueError("its classes are no list of names")
+    if len(found) < 2 or len(set(found)) < len(found):
+        raise ValueError(f"{len(set(found))} different names for {len(found)} classes")
+    return tuple(found)
+
+
+def check_normalisation(mean: Any, std: Any) -> None:
+    """Refuse what pixels cannot be normalised by.
+
+    Raises:
+        ValueError: one is no finite number, or the deviation is not above zero.
+    """
+    finite = all(type(value) in (int, float) and np.isfinite(value) for value in (mean, std))
+    if not finite or std <= 0:
+        raise ValueError(f"normalised by a mean of {mean} and a deviation of {std}")
+
+
 def serialised(split: Split) -> Iterator[bytes | memoryview]:
     """The split as a safetensors file in parts, the same bytes for the same split.
 
@@ -140,7 +164,7 @@ def read(path: Path) -> Split:
             description = json.loads((file.metadata() or {})[KEY])
             names = file.keys()
             arrays = {name: file.get_tensor(name).numpy() for name in names}
-        return _split(arrays, description["classes"])
+        return _split(arrays, class_names(description["classes"]))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; `dvc repro` makes it") from None
     except OSError:
@@ -149,7 +173,7 @@ def read(path: Path) -> Split:
         raise UserError(f"{path}: not a prepared split ({error}); `dvc repro` mends it") from None
 
 
-def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
+def _split(arrays: dict[str, np.ndarray], classes: tuple[str, ...]) -> Split:
     """The split that `serialised` was given, from its arrays and the names of its classes.
 
     Raises:
@@ -176,6 +200,5 @@ def _split(arrays: dict[str, np.ndarray], classes: list[str]) -> Split:
     for found in (labels, *([nearest.labels] if nearest else [])):
         if len(found) and not 0 <= found.min() <= found.max() < len(classes):
             raise ValueError(f"a label is not 0 to {len(classes) - 1}")
-    if not (np.isfinite(mean[0]) and 0 < std[0] < np.inf):
-        raise ValueError(f"normalised by a mean of {mean[0]} and a deviation of {std[0]}")
-    return Split(images, labels, float(mean[0]), float(std[0]), tuple(classes), index, nearest)
+    check_normalisation(float(mean[0]), float(std[0]))
+    return Split(images, labels, float(mean[0]), float(std[0]), classes, index, nearest)
