@@ -39,14 +39,22 @@ def server(content):
                 body = b"<!DOCTYPE html><html>403</html>"
             if way == "wrong":
                 body = gzip.compress(b"digits")
+            if way == "bomb":
+                body = gzip.compress(bytes(sources.LARGEST_OFFICIAL + 1), 1)
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body) + (way == "short")))
+            if way != "endless":
+                self.send_header("Content-Length", str(len(body) + (way == "short")))
             self.end_headers()
             if way == "slow":  # a byte now and then, so that it is never silent
                 with suppress(ConnectionError):
                     for byte in body:
                         self.wfile.write(bytes([byte]))
                         over.wait(0.02)
+                return None
+            if way == "endless":
+                with suppress(ConnectionError):
+                    while not over.is_set():
+                        self.wfile.write(bytes(1 << 20))
                 return None
             return self.wfile.write(body[: len(body) // 2] if way == "cut" else body)
 

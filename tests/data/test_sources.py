@@ -4,6 +4,7 @@ import gzip
 import os
 import sys
 import time
+import tracemalloc
 
 import pytest
 from small import in_child
@@ -11,6 +12,7 @@ from torchvision.datasets import FashionMNIST
 
 from fashion_mnist.data import sources
 from fashion_mnist.data.idx import FILES
+from fashion_mnist.data.raw import fetch_into
 from fashion_mnist.pipeline.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -78,9 +80,56 @@ def test_a_damaged_file_is_named(tmp_path, content, damage, words):
     fails(lambda: sources.read_folder(folder), FILES["test_images"], *words)
 
 
-def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch, content, digests):
-    """The next source is tried all the same."""
-    mirrors(monkeypatch)
+def test_a_file_that_unpacks_to_more_than_the_data_set_can_have(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(sources, "LARGEST", 15_000)
+    folder = write(tmp_path / "own", content, compress=gzip.compress)
+    fails(lambda: sources.read_folder(folder), FILES["train_images"], "15,000 bytes when unpacked")
+    (folder / FILES["train_images"]).write_bytes(content["train_images"])
+    fails(lambda: sources.read_folder(folder), f"{FILES['train_images']}: more than 15,000 bytes")
+
+
+def test_what_unpacks_to_too_much_is_not_unpacked_whole():
+    packed = gzip.compress(bytes(1 << 26), 1)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="more than 1,048,576 bytes when unpacked"):
+        sources.decompress(packed, 1 << 20)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 23
+
+
+# The folder that the user names
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: folder.rename(folder.with_name("other")), "no such folder"),
+        (lambda folder: (folder / FILES["test_labels"]).unlink(), "missing, plain or .gz"),
+        (lambda folder: (folder / FILES["test_labels"]).write_bytes(b"\x1f\x8b"), "corrupt gzip"),
+        (lambda folder: (folder / FILES["test_labels"]).write_bytes(b"9"), "has SHA-256"),
+    ],
+    ids=["no folder", "a file missing", "damaged", "other content"],
+)
+def test_a_named_folder_without_the_data_is_an_error(
+    tmp_path, monkeypatch, content, digests, damage, words
+):
+    """a03 a06: also where other sources have them, or data/raw holds them already."""
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", write(tmp_path / "debian", content))
+    write(tmp_path / "raw", content)
+    damage(write(tmp_path / "own", content))
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path / "own"))
+    for there in ("raw", "none"):
+        with pytest.raises(UserError, match=f"^FASHION_MNIST_DIR={tmp_path / 'own'}: ") as caught:
+            fetch_into(tmp_path / there, digests, pytest.fail)
+        assert words in str(caught.value)
+        assert str(caught.value).endswith(
+            "unset FASHION_MNIST_DIR to let the other sources be tried"
+        )
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_named_folder_that_may_not_be_looked_into_is_one_line(tmp_path, content, digests):
     folder = write(tmp_path / "own", content)
     folder.chmod(0)
 
@@ -90,10 +139,10 @@ def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch,
 
     status, printed = in_child(tmp_path, main, lambda: os.getuid() or os.setuid(65534))
     folder.chmod(0o755)
-    assert status == 2, printed
-    assert f"not from FASHION_MNIST_DIR={folder}: " in printed
-    assert "Permission denied" in printed
-    assert "not from torchvision's mirrors" in printed
+    (line,) = printed.splitlines()
+    assert status == 2
+    assert line.startswith(f"error: FASHION_MNIST_DIR={folder}: ")
+    assert "Permission denied" in line
 
 
 # Digests
@@ -131,6 +180,8 @@ def mirrors(monkeypatch, *addresses):
         ("page", ["a web page"]),
         ("cut", ["truncated", "bytes of", "arrived"]),
         ("short", ["truncated", "train-images-idx3-ubyte.gz"]),
+        ("bomb", ["more than 67,108,864 bytes when unpacked"]),
+        ("endless", ["more than 67,108,864 bytes of"]),
     ],
 )
 def test_a_bad_mirror_is_one_reason(monkeypatch, server, way, words):
@@ -219,18 +270,13 @@ def test_the_first_source_with_the_right_content_is_used(
 ):
     """a03 a06: one line for each source that failed, one for that which is used."""
     digits = {key: value[:-1] + b"\x09" for key, value in content.items()}
-    monkeypatch.setenv("FASHION_MNIST_DIR", str(write(tmp_path / "own", digits)))
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", write(tmp_path / "own", digits))
     mirrors(monkeypatch, f"{server}/forbidden/")
     tool(tmp_path, "apt-get", LEAVE_PACKAGE)
     tool(tmp_path, "dpkg-deb", unpacking(write(tmp_path / "package", content)))
     found, lines = fetch(digests)
     assert found == content
-    starts = [
-        "not from FASHION_MNIST_DIR=",
-        "not from ",
-        "not from torchvision's",
-        "from the Debian",
-    ]
+    starts = [f"not from {tmp_path / 'own'}: ", "not from torchvision's", "from the Debian"]
     assert len(lines) == len(starts)
     assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
 
@@ -246,17 +292,16 @@ def test_a_broken_torchvision_closes_the_mirrors_alone(monkeypatch, digests):
 
 
 def test_when_all_fail_each_reason_is_told_once_and_the_three_ways(
-    tmp_path, monkeypatch, digests, server, silent, closed
+    monkeypatch, digests, server, silent, closed
 ):
     """a06"""
-    monkeypatch.setenv("FASHION_MNIST_DIR", str(tmp_path / "missing"))
     mirrors(monkeypatch, f"{server}/forbidden/", closed, silent)
     lines = []
     with pytest.raises(UserError) as caught:
         sources.fetch(digests, lines.append)
     told = "\n".join([*lines, str(caught.value)])
     reasons = [
-        "FASHION_MNIST_DIR=",
+        "no such folder",
         "HTTP Error 403",
         "refused",
         "timed out",
@@ -267,12 +312,14 @@ def test_when_all_fail_each_reason_is_told_once_and_the_three_ways(
         assert told.count(words) == 1
 
 
-def test_an_empty_name_of_a_folder_is_none(monkeypatch):
+def test_an_empty_name_of_a_folder_is_none(monkeypatch, digests):
     monkeypatch.setenv("FASHION_MNIST_DIR", "")
-    assert not any("FASHION_MNIST_DIR" in name for name, _ in sources.sources())
+    assert sources.read_named(digests) is None
 
 
-def test_a_relative_folder_is_the_repositorys_also_in_a_copy(tmp_path, monkeypatch, content):
+def test_a_relative_folder_is_the_repositorys_also_in_a_copy(
+    tmp_path, monkeypatch, content, digests
+):
     """DVC names the repository in DVC_ROOT where it runs an experiment in a copy."""
     (tmp_path / "repository").mkdir()
     write(tmp_path / "repository/own", content)
@@ -281,5 +328,4 @@ def test_a_relative_folder_is_the_repositorys_also_in_a_copy(tmp_path, monkeypat
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "repository"))
     monkeypatch.setenv("FASHION_MNIST_DIR", "own")
-    (_, first), *_ = sources.sources()
-    assert first() == content
+    assert sources.read_named(digests) == content

@@ -96,6 +96,22 @@ def test_a_base_alone_has_the_colour_that_it_has_beside_another(project):
     assert "#ee8f00" not in svg
 
 
+def test_a_class_name_is_never_html(project, reported):
+    names = ["0 <b>bag</b>", "1 <!-- a &lt; b"]
+    actual = [names[index % 2] for index in range(200)]
+    for wrong in (range(9), range(3)):
+        project.commit()
+        project.results(wrong=wrong, actual=actual, names=names)
+        project.write(
+            "params.yaml", small.PARAMS.read_text().replace("T-shirt/top", f"'<i>{len(wrong)}'")
+        )
+    text = reported()
+    assert "| 0 &lt;b>bag&lt;/b> |" in text
+    assert "| 1 &lt;!-- a &amp;lt; b |" in text
+    assert "&lt;i>9" in text
+    assert not re.search("<[bi!]", text)
+
+
 def test_a_small_change_does_not_vanish_in_rounding(project, reported):
     project.write("metrics/evaluate.json", json.dumps({"accuracy": 0.9, "ece": 0.0000148}))
     project.commit()

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -182,6 +183,8 @@ def _copy(revision: Revision) -> Iterator[Path]:
         # A cache of its own too: a shared one would give back what ought to be made anew
         own = "[core]\n    no_scm = true\n[cache]\n    dir = cache\n"
         (folder / ".dvc/config.local").write_text(own)
+        if (raw := revision.root / "data/raw").is_dir():
+            shutil.copytree(raw, folder / "data/raw")  # fetch replaces what is not the commit's
         yield folder
 
 
@@ -189,5 +192,6 @@ def _environment(root: Path) -> dict[str, str]:
     """This environment for a DVC of its own: its `python` is the one that runs this."""
     found = {k: v for k, v in os.environ.items() if not k.startswith("DVC_")}
     found["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
-    found["FASHION_MNIST_DIR"] = str(root / found.get("FASHION_MNIST_DIR", "data/raw"))
+    if named := found.get("FASHION_MNIST_DIR"):
+        found["FASHION_MNIST_DIR"] = str(root / named)
     return found

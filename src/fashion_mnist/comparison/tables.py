@@ -1,5 +1,6 @@
 """Tables for the console and for Markdown."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -18,7 +19,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: boo
     """
     if markdown:
         lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-        clean = [[" ".join(cell.replace("|", "¦").split()) for cell in line] for line in lines]
+        clean = [
+            [literal(" ".join(cell.split())).replace("|", "¦") for cell in line] for line in lines
+        ]
         return "\n".join(f"| {' | '.join(line)} |" for line in clean)
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
     return "\n".join(
@@ -28,6 +31,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: boo
         ).rstrip()
         for line in (header, *rows)
     )
+
+
+def literal(text: str) -> str:
+    """A text of others in Markdown: what looks like HTML in it is shown as it is."""
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
 
 
 def fitted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -26,8 +26,8 @@ def fetch_into(folder: Path, digests: Mapping[str, str], report: Callable[[str],
             came from.
 
     Raises:
-        UserError: no source has the data, or the folder holds other files, which DVC would take
-            for a part of the data set.
+        UserError: no source has the data, or not the one that the user names, or the folder holds
+            other files, which DVC would take for a part of the data set.
         OSError: the folder is not writable, or the disk is full; it is unchanged.
     """
     paths = {key: folder / name for key, name in FILES.items()}
@@ -38,6 +38,7 @@ def fetch_into(folder: Path, digests: Mapping[str, str], report: Callable[[str],
     if others := [path for path in others if path.name not in LITTER]:
         raise UserError(_in_the_way(folder, others))
     if not faults:
+        sources.read_named(digests)  # a mistake in the name is told now, not with the next data
         report(f"{folder} holds the right files already")
         return
     if any(path.exists() for path in paths.values()):
@@ -56,14 +57,21 @@ def _fault(path: Path, digest: str) -> str:
     found = sha256(path.read_bytes())
     if found == digest:
         return ""
-    with path.open("rb") as file:
-        packed = " (it is still packed by gzip)" if file.read(2) == GZIP else ""
+    packed = " (it is still packed by gzip)" if _is_packed(path) else ""
     return f"has SHA-256 {found}, expected {digest}{packed}"
 
 
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP
+
+
 def _in_the_way(folder: Path, others: list[Path]) -> str:
-    if packed := [path for path in others if path.suffix == ".gz"]:
-        return f"{folder} may hold the four files unpacked and nothing else: gunzip " + " ".join(
-            map(str, packed)
-        )
+    packed = [path for path in others if path.suffix == ".gz" and path.is_file()]
+    if advice := [
+        f"gunzip {path}" if _is_packed(path) else f"mv {path} {path.with_suffix('')}"
+        for path in packed
+    ]:
+        unpacked = f"{folder} may hold the four files unpacked and nothing else: "
+        return unpacked + "; ".join(advice)
     return f"{folder} may hold the four files alone; move away " + ", ".join(map(str, others))

@@ -6,6 +6,7 @@ source, a name, a size or the digest of a compressed file.
 """
 
 import gzip
+import io
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from fashion_mnist.data.idx import FILES, sha256
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.pipeline.parent import repository
 
+VARIABLE = "FASHION_MNIST_DIR"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 MIRROR_SECONDS = 60.0  # for all four files of one mirror, 30 MB
@@ -31,6 +33,11 @@ BY_HAND = f"""supply the data by hand in one of three ways:
   - put the four files, plain or .gz, into a folder and name it in FASHION_MNIST_DIR
   - as root on Debian or Ubuntu: apt-get install {DEBIAN_PACKAGE}
   - put the four uncompressed files into data/raw"""
+
+LARGEST = 1 << 30
+"""Bytes of an uncompressed file at most: 1.3 million images."""
+LARGEST_OFFICIAL = 1 << 26
+"""Bytes of what a mirror sends, and of what it unpacks to; the largest file has 47 million."""
 
 GZIP = b"\x1f\x8b"
 """The first bytes of every gzip file."""
@@ -43,16 +50,19 @@ class SourceError(Exception):
 
 
 def fetch(digests: Mapping[str, str], report: Callable[[str], None]) -> Content:
-    """The four files from the first source whose content has the wanted digests.
+    """The four files from the folder that the user names, else from the first source that has them.
 
     Args:
         digests: SHA-256 of the uncompressed content, in hexadecimal digits, by key of `FILES`.
         report: called with one line for each source that fails and for the one that is used.
 
     Raises:
-        UserError: every source failed, for the reasons that `report` was given; the message has
-            the ways to supply the data by hand.
+        UserError: as `read_named`; or every source failed, for the reasons that `report` was
+            given; the message has the ways to supply the data by hand.
     """
+    if named := read_named(digests):
+        report(f"from {VARIABLE}={os.environ[VARIABLE]}")
+        return named
     for name, source in sources():
         try:
             content = source()
@@ -67,18 +77,32 @@ def fetch(digests: Mapping[str, str], report: Callable[[str], None]) -> Content:
 
 def sources() -> list[tuple[str, Callable[[], Content]]]:
     """The sources in the order in which they are tried, each with its name."""
-    named = os.environ.get("FASHION_MNIST_DIR")
-    own: list[tuple[str, Callable[[], Content]]] = []
-    if named:
-        # Relative to the repository, also where DVC runs an experiment in a copy of it.
-        folder = repository() / named
-        own = [(f"FASHION_MNIST_DIR={named}", lambda: read_folder(folder))]
     return [
-        *own,
         (str(DEBIAN_FOLDER), lambda: read_folder(DEBIAN_FOLDER)),
         ("torchvision's mirrors", download),
         (f"the Debian package {DEBIAN_PACKAGE}", unpack_debian_package),
     ]
+
+
+def read_named(digests: Mapping[str, str]) -> Content | None:
+    """The four files from the folder that `VARIABLE` names; None where it names none.
+
+    A relative name is the repository's, also where DVC runs an experiment in a copy of it.
+
+    Raises:
+        UserError: the folder does not hold them; who names one wants no other source instead.
+    """
+    if not (named := os.environ.get(VARIABLE)):
+        return None
+    try:
+        content = read_folder(repository() / named)
+        verify(content, digests)
+    except (SourceError, OSError) as reason:
+        raise UserError(
+            f"{VARIABLE}={named}: {' '.join(str(reason).split())}; mend the folder, or unset "
+            f"{VARIABLE} to let the other sources be tried"
+        ) from None
+    return content
 
 
 def verify(content: Content, digests: Mapping[str, str]) -> None:
@@ -101,7 +125,7 @@ def read_folder(folder: Path) -> Content:
     """The four files of a folder, plain or gzip, named officially or as other unpackers do.
 
     Raises:
-        SourceError: the folder or a file is missing, unreadable or cut off.
+        SourceError: the folder or a file is missing, unreadable, cut off or larger than `LARGEST`.
     """
     if not folder.is_dir():
         raise SourceError("no such folder")
@@ -113,7 +137,9 @@ def read_folder(folder: Path) -> Content:
     content = {}
     for key, path in paths.items():
         try:
-            content[key] = decompress(path.read_bytes())
+            if path.stat().st_size > LARGEST:
+                raise ValueError(f"more than {LARGEST:,} bytes")
+            content[key] = decompress(path.read_bytes(), LARGEST)
         except OSError as error:
             raise SourceError(f"{path.name}: {error.strerror or error}") from None
         except ValueError as error:
@@ -128,17 +154,21 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def decompress(content: bytes) -> bytes:
-    """The content of a gzip file; other bytes are returned as they are.
+def decompress(content: bytes, most: int) -> bytes:
+    """The content of a gzip file, `most` bytes at most; other bytes are returned as they are.
 
     Raises:
-        ValueError: the gzip stream is cut off or corrupt, or the bytes are a web page.
+        ValueError: the gzip stream is cut off, corrupt or too long, or the bytes are a web page.
     """
     if content[:2] == GZIP:
         try:
-            return gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as file:
+                unpacked: bytes = file.read(most + 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"truncated or corrupt gzip ({error})") from None
+        if len(unpacked) > most:
+            raise ValueError(f"more than {most:,} bytes when unpacked")
+        return unpacked
     if content.lstrip()[:1] == b"<":
         raise ValueError("a web page, no data")
     return content
@@ -163,7 +193,8 @@ def download() -> Content:
         deadline = time.monotonic() + MIRROR_SECONDS
         try:
             return {
-                key: decompress(_get(f"{mirror}{name}.gz", deadline)) for key, name in FILES.items()
+                key: decompress(_get(f"{mirror}{name}.gz", deadline), LARGEST_OFFICIAL)
+                for key, name in FILES.items()
             }
         except (OSError, HTTPException, ValueError) as error:
             reasons.append(f"{mirror} {' '.join(str(error).split()) or type(error).__name__}")
@@ -172,11 +203,14 @@ def download() -> Content:
 
 def _get(url: str, deadline: float) -> bytes:
     """The body of a response, all of it or an exception, before `deadline` (monotonic seconds)."""
-    parts = []
+    parts, size = [], 0
     with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as response:
         announced = response.headers.get("Content-Length")
         while part := response.read1(1 << 16):
             parts.append(part)
+            size += len(part)
+            if size > LARGEST_OFFICIAL:
+                raise ValueError(f"more than {LARGEST_OFFICIAL:,} bytes of {url}")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not complete after {MIRROR_SECONDS:g} s")
     body = b"".join(parts)

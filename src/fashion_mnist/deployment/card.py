@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from fashion_mnist.comparison.tables import table
+from fashion_mnist.comparison.tables import literal, table
 from fashion_mnist.data.parameters import Fetch
 from fashion_mnist.deployment import record
 from fashion_mnist.deployment.models import CHECKPOINT
@@ -134,7 +134,7 @@ def markdown(root: Path) -> str:
         network=made.parameters["model"]["name"],
         parameters=f"{made.training['parameters']:,}",
         count=len(prepare["classes"]),
-        classes=", ".join(prepare["classes"]),
+        classes=literal(", ".join(prepare["classes"])),
         accuracy=_percent(evaluation["accuracy"]),
         low=_percent(evaluation["accuracy_low"]),
         high=_percent(evaluation["accuracy_high"]),
@@ -165,7 +165,7 @@ def markdown(root: Path) -> str:
         ece=f"{evaluation['ece']:.4f}",
         confidence=_percent(confidence),
         calibration="overconfident" if confidence > evaluation["accuracy"] else "underconfident",
-        worst=worst["class"],
+        worst=literal(worst["class"]),
         worst_recall=_percent(float(worst["recall"])),
         checkpoint=made.checkpoint,
         path=CHECKPOINT,

@@ -12,6 +12,7 @@ from fashion_mnist.comparison.metrics import differing
 from fashion_mnist.comparison.results import Metrics, read_metrics, read_predictions
 from fashion_mnist.comparison.revisions import WORKSPACE, Revision
 from fashion_mnist.comparison.summary import read_run
+from fashion_mnist.comparison.tables import literal
 from fashion_mnist.pipeline import files
 from fashion_mnist.pipeline.errors import UserError
 from fashion_mnist.report import charts, dvc_output
@@ -156,7 +157,7 @@ def _parameters(base: Revision) -> str | None:
     if found is None:
         return None
     header, rows = found.split("\n", 1)
-    return f"{header.replace(WORKSPACE, THIS)}\n{rows}"
+    return f"{header.replace(WORKSPACE, THIS)}\n{literal(rows)}"
 
 
 def _metrics(base: Revision, new: Revision) -> str | None:
