@@ -152,6 +152,13 @@ def test_another_test_set(project, compared, actual, message):
     assert "only predictions of the same test set can be compared" in err
 
 
+def test_other_images_with_the_same_labels_are_refused(project, compared):
+    project.results(wrong=range(5), test_images="ee" * 32)
+    status, _, err = compared("main")
+    assert status == 2
+    assert "the test images of main and workspace differ (fetch.sha256.test.images)" in err
+
+
 def test_other_classes_are_refused_by_name(project, compared):
     names = ["0 zero", "1 one, or more"]
     project.results(actual=[names[index % 2] for index in range(200)], names=names)

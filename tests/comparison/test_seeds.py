@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from fashion_mnist.comparison.seeds import Difference, difference, seeds_needed
+from fashion_mnist.comparison.seeds import Difference, difference, holm, seeds_needed
+from fashion_mnist.comparison.statistics import Pairs, mcnemar_exact
 
 STUDIES = 10_000
 LEVEL = 1.4
@@ -82,6 +83,39 @@ def test_a_hand_made_study():
     assert found.seeds == pytest.approx(2 * max(1 / 32, 1 / 8 / 4))
 
 
+@pytest.mark.parametrize("images", [2, 4, 6, 10_000])
+def test_no_image_that_tells_recipes_apart_is_no_certainty(images):
+    """3.7 of the images could be others in as large a sample, and McNemar's test needs six."""
+    wrong, right = np.zeros((2, images)), np.ones((2, images))
+    same, apart = difference(right, right), difference(wrong, right)
+    assert same.high == -same.low == pytest.approx(min(1 - 0.025 ** (1 / images), 1))
+    assert same.p_value == 1
+    assert apart.high == 1
+    assert apart.low == pytest.approx(1 - same.high)
+    assert apart.p_value >= mcnemar_exact(Pairs(0, images, 0, 0))
+    assert (apart.p_value < 0.05) == (images >= 6)
+
+
+def test_one_image_has_no_spread():
+    with pytest.raises(ValueError, match="over images"):
+        difference(np.ones((2, 1)), np.ones((2, 1)))
+
+
+def test_the_p_value_and_the_interval_agree():
+    old, new, _ = simulate(3, (0.1, 0.1), np.random.default_rng(2), 500, 400, gain=0.3)
+    found = difference(old, new)
+    assert 0.1 < ((found.low > 0) | (found.high < 0)).mean() < 0.9
+    np.testing.assert_array_equal(found.p_value < 0.05, (found.low > 0) | (found.high < 0))
+
+
+def test_holm_of_a_published_example():
+    """Holm (1979) in the form of R's p.adjust: multiplied by rank, and never falling."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([0.04]) == [0.04]
+    assert holm([]) == []
+
+
 def test_old_and_new_exchanged():
     old, new, _ = simulate(3, (0.1, 0.1), np.random.default_rng(0), 5, 100)
     one, other = difference(old, new), difference(new, old)
@@ -104,7 +138,7 @@ def test_one_seed_has_no_spread():
 
 def study(images, seeds):
     value = np.array(0.0)
-    return Difference(value, value, value, np.array(images), np.array(seeds))
+    return Difference(value, value, value, value, np.array(images), np.array(seeds))
 
 
 def test_seeds_needed():

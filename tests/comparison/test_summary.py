@@ -105,6 +105,48 @@ def test_predictions_of_another_test_set_are_not_compared(project, summarized):
     assert "only predictions of the same test set can be compared" in " ".join(out.split())
 
 
+def test_other_images_with_the_same_labels_are_not_compared(project, summarized):
+    for seed in range(2):
+        project.results(lr=0.01, seed=seed, test_images="ee" * 32)
+        project.experiment(f"other-{seed}")
+    assert "no comparison; the test images of" in " ".join(summarized()[1].split())
+
+
+@pytest.mark.parametrize("images", [1, 2, 4])
+def test_few_images_show_no_difference(project, summarized, images):
+    actual = results_repository.ACTUAL[:images]
+    for name, wrong in (("bad", range(images)), ("good", ())):
+        for seed in range(2):
+            project.results(wrong, actual=actual, lr=len(wrong), seed=seed)
+            project.experiment(f"{name}-{seed}")
+    status, out, _ = summarized("--baseline", "bad-0")
+    (verdict,) = [part for part in " ".join(out.split()).split(". ") if "from 2 and 2" in part] or [
+        " ".join(out.split())
+    ]
+    assert status == 0
+    assert " better " not in verdict
+    if images == 1:
+        assert "one test image; no interval over images can be given" in verdict
+    else:
+        assert f"they differ on {images} images, too few to show a difference" in verdict
+    json.loads(summarized("--baseline", "bad-0", "--json")[1], parse_constant=pytest.fail)
+
+
+def test_several_variants_are_held_to_five_per_cent_together(project, summarized):
+    """What two seeds show of one variant alone, they do not show of one among many."""
+    for lr in range(1, 9):
+        for seed in range(3):
+            project.results(range(100 + 20 * seed, 110 + 24 * seed), lr=lr, seed=seed)
+            project.experiment(f"lr-{lr}-{seed}")
+    found = [row["against_baseline"] for row in json.loads(summarized("--json")[1])]
+    compared = [row for row in found if row]
+    assert len(compared) == 9
+    for row in compared:
+        low, high = row["interval_95"]
+        assert f"p = {row['p_holm']:.2g} for 9 comparisons together (Holm)" in row["sentence"]
+        assert row["verdict"] == "not distinguishable" or low > 0 or high < 0
+
+
 def test_a_committed_state_without_results_is_no_baseline(project, summarized):
     project.git("rm", "--quiet", "dvc.lock")
     project.commit("no results")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fashion_mnist.comparison import recorded
 from fashion_mnist.comparison.revisions import Revision
 from fashion_mnist.pipeline.errors import UserError
 
@@ -48,10 +49,12 @@ class Predictions:
         revision: the name of the revision that made them.
         table: a row for each image, by its index in the split; columns `actual` and `predicted`
             hold labels such as "6 Shirt".
+        images: SHA-256 of the IDX file with the test images; None where dvc.lock does not tell.
     """
 
     revision: str
     table: pd.DataFrame
+    images: str | None = None
 
     @property
     def correct(self) -> pd.Series:
@@ -81,7 +84,17 @@ def read_predictions(revision: Revision) -> Predictions:
         raise UserError(
             f"{revision.name}: {PREDICTIONS} is damaged: no rows, empty cells or an index twice"
         )
-    return Predictions(revision.name, table.set_index("index").sort_index())
+    return Predictions(
+        revision.name, table.set_index("index").sort_index(), _digest_of_images(revision)
+    )
+
+
+def _digest_of_images(revision: Revision) -> str | None:
+    try:
+        fetch = recorded.read_stages(revision, recorded.LOCK)["fetch"]
+        return str(fetch["params"]["params.yaml"]["fetch"]["sha256"]["test"]["images"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def check_same_test_set(old: Predictions, new: Predictions) -> None:
@@ -89,7 +102,7 @@ def check_same_test_set(old: Predictions, new: Predictions) -> None:
 
     Raises:
         UserError: the two differ in their classes, in the number of images, in their indices or
-            true classes.
+            true classes, or in the images.
     """
     advice = "only predictions of the same test set can be compared"
     was, now = (set(predictions.table["actual"]) for predictions in (old, new))
@@ -115,4 +128,9 @@ def check_same_test_set(old: Predictions, new: Predictions) -> None:
         raise UserError(
             f"the true classes of {old.revision} and {new.revision} differ at {other.sum()} "
             f"images, first at index {other.idxmax()}; {advice}"
+        )
+    if old.images and new.images and old.images != new.images:
+        raise UserError(
+            f"the test images of {old.revision} and {new.revision} differ "
+            f"(fetch.sha256.test.images); {advice}"
         )

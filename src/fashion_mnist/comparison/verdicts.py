@@ -13,7 +13,15 @@ from fashion_mnist.comparison.results import (
     check_same_test_set,
     read_predictions,
 )
-from fashion_mnist.comparison.seeds import Difference, Floats, difference, seeds_needed
+from fashion_mnist.comparison.seeds import (
+    FEWEST,
+    Difference,
+    Floats,
+    difference,
+    holm,
+    seeds_needed,
+)
+from fashion_mnist.comparison.statistics import SIGNIFICANCE
 from fashion_mnist.comparison.summary import FIGURES, Summary, Variant, spread
 from fashion_mnist.comparison.tables import WIDTH, fitted, table
 from fashion_mnist.pipeline.errors import UserError
@@ -31,12 +39,14 @@ class Verdict:
         word: better, worse, not distinguishable, or None where nothing can be said.
         found: the difference of mean test accuracies; None where a recipe has one seed, or test
             predictions of either are missing or of another test set.
+        p_value: that it equals the baseline, for all comparisons together.
         needed: seeds of each recipe to see `LOOKED_FOR`; None for none that would do.
     """
 
     grounds: str
     word: str | None = None
     found: Difference | None = None
+    p_value: float | None = None
     needed: int | None = None
 
     def sentence(self, variant: str, baseline: str) -> str:
@@ -48,15 +58,63 @@ class Verdict:
 
 
 def judge(summary: Summary) -> list[Verdict | None]:
-    """The verdict on each variant, in their order; None for the baseline and without one."""
+    """The verdict on each variant, in their order; None for the baseline and without one.
+
+    Several variants are held to 5 % together.
+    """
     baseline = summary.baseline
-    return [
-        None if baseline is None or variant is baseline else _verdict(baseline, variant)
+    if baseline is None:
+        return [None] * len(summary.variants)
+    measured = [
+        None if variant is baseline else _measured(baseline, variant)
         for variant in summary.variants
+    ]
+    compared = [of for of in measured if isinstance(of, _Measured)]
+    together = iter(holm([float(of.found.p_value) for of in compared]))
+    return [
+        of.verdict(next(together), len(compared)) if isinstance(of, _Measured) else of
+        for of in measured
     ]
 
 
-def _verdict(baseline: Variant, variant: Variant) -> Verdict:
+@dataclass(frozen=True)
+class _Measured:
+    """The difference to the baseline, from so many seeds of each on so many images.
+
+    On `differing` of them the seeds' mean correctness differs.
+    """
+
+    found: Difference
+    seeds: tuple[int, int]
+    images: int
+    differing: int
+
+    def verdict(self, p_value: float, comparisons: int) -> Verdict:
+        """The verdict by the p-value of all comparisons together."""
+        found, word = self.found, "not distinguishable"
+        if p_value < SIGNIFICANCE:
+            word = "better" if found.value > 0 else "worse"
+        together = f" for {comparisons} comparisons together (Holm)" if comparisons > 1 else ""
+        if self.differing < FEWEST:
+            needed = None
+            outlook = f"they differ on {self.differing} images, too few to show a difference"
+        else:
+            needed = seeds_needed(found, LOOKED_FOR)
+            seeds = "no number of seeds" if needed is None else f"{needed} seeds of each"
+            outlook = f"to see a difference of {LOOKED_FOR} four times in five, {seeds} would do"
+        return Verdict(
+            f"test accuracy {found.value:+.4f}, 95 % interval {found.low:+.4f} to "
+            f"{found.high:+.4f}, p = {p_value:.2g}{together}, from {self.seeds[0]} and "
+            f"{self.seeds[1]} seeds on {self.images} images; {outlook}",
+            word,
+            found,
+            p_value,
+            needed,
+        )
+
+
+def _measured(baseline: Variant, variant: Variant) -> _Measured | Verdict:
+    """The difference, or the verdict that there is none."""
     lonely = [of for of, v in (("it", variant), ("the baseline", baseline)) if len(v.by_seed) < 2]
     if lonely:
         return Verdict(
@@ -66,20 +124,11 @@ def _verdict(baseline: Variant, variant: Variant) -> Verdict:
         old, new = _correct([baseline, variant])
     except UserError as reason:
         return Verdict(f"no comparison; {reason}")
-    found = difference(old, new)
-    word = "not distinguishable"
-    if found.low > 0 or found.high < 0:
-        word = "better" if found.value > 0 else "worse"
-    needed = seeds_needed(found, LOOKED_FOR)
-    seeds = "no number of seeds" if needed is None else f"{needed} seeds of each"
-    return Verdict(
-        f"test accuracy {found.value:+.4f}, 95 % interval {found.low:+.4f} to {found.high:+.4f}, "
-        f"from {len(new)} and {len(old)} seeds on {old.shape[-1]} images; to see a difference of "
-        f"{LOOKED_FOR} four times in five, {seeds} would do",
-        word,
-        found,
-        needed,
-    )
+    images = old.shape[-1]
+    if images < 2:
+        return Verdict("one test image; no interval over images can be given")
+    differing = int(np.count_nonzero(new.mean(0) - old.mean(0)))
+    return _Measured(difference(old, new), (len(new), len(old)), images, differing)
 
 
 def _correct(variants: Sequence[Variant]) -> list[Floats]:
@@ -151,7 +200,7 @@ def as_json(summary: Summary, verdicts: Sequence[Verdict | None]) -> str:
         }
         for variant, verdict in zip(summary.variants, verdicts, strict=True)
     ]
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _record(verdict: Verdict, variant: str) -> dict[str, object]:
@@ -161,5 +210,6 @@ def _record(verdict: Verdict, variant: str) -> dict[str, object]:
         "sentence": verdict.sentence(variant, "the baseline"),
         "difference": None if found is None else float(found.value),
         "interval_95": None if found is None else [float(found.low), float(found.high)],
+        "p_holm": verdict.p_value,
         f"seeds_to_see_{LOOKED_FOR}": verdict.needed,
     }
