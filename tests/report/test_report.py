@@ -102,9 +102,8 @@ def test_a_class_name_is_never_html(project, reported):
     for wrong in (range(9), range(3)):
         project.commit()
         project.results(wrong=wrong, actual=actual, names=names)
-        project.write(
-            "params.yaml", small.PARAMS.read_text().replace("T-shirt/top", f"'<i>{len(wrong)}'")
-        )
+        named = {"prepare.classes": [f"<i>{len(wrong)}", "other"]}
+        project.write("params.yaml", small.params_text(**named))
     text = reported()
     assert "| 0 &lt;b>bag&lt;/b> |" in text
     assert "| 1 &lt;!-- a &amp;lt; b |" in text
