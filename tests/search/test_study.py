@@ -1,9 +1,9 @@
 """A search whose trials are functions: what it chooses, ends early, takes up and tells."""
 
-import os
 import re
 import shutil
 
+import console
 import optuna
 import pytest
 from small import PROJECT, copy_project, params_text
@@ -44,11 +44,9 @@ def begin(tmp_path):
     """Begin a search, or go on with it: another object, as in another process."""
 
     def make(run, space=SPACE, made_of=None):
-        opened = storage.open_study(
-            "try", str(tmp_path / "journal"), space, made_of or {"code": "a"}
-        )
+        opened = storage.open_study("try", tmp_path / "journal", space, made_of or {"code": "a"})
         opened.sampler = optuna.samplers.RandomSampler(seed=len(opened.trials))
-        return study.Search(tmp_path, opened, space, 0, run)
+        return study.Search(tmp_path, opened, space, 0, run, tmp_path / "locks")
 
     return make
 
@@ -110,20 +108,54 @@ def test_a_search_goes_on_where_it_was(begin):
     assert len({name for name, _ in trainings.started}) == 16
 
 
-def test_a_trial_that_was_killed_is_taken_up_with_its_values(begin, monkeypatch, capsys):
+def test_a_trial_that_was_killed_is_taken_up_with_its_values(begin, capsys):
     trainings = Trainings()
     killed = begin(trainings)
-    trial = killed.study.ask()
-    host, _, born = study._this_process()
-    trial.set_user_attr("process", [host, os.getpid(), born - 1])  # whose number is ours by now
-    settings = SPACE.suggest(trial)
-    elsewhere = killed.study.ask()
-    elsewhere.set_user_attr("process", ["another host", 1, 0.0])
+    settings = SPACE.suggest(killed.study.ask())
     begin(trainings)(trials=1, seeds=0, seconds=1e9)
-    assert trainings.started == [("try-2", settings)]
+    assert trainings.started == [("try-1", settings)]
     assert "trial 0 was interrupted and is taken up" in capsys.readouterr().out
-    states = [trial.state.name for trial in killed.study.trials]
-    assert states == ["FAIL", "RUNNING", "COMPLETE"]  # what runs elsewhere is left alone
+    assert [trial.state.name for trial in killed.study.trials] == ["FAIL", "COMPLETE"]
+
+
+def test_what_another_process_runs_is_left_alone_and_waited_for(begin, monkeypatch, capsys):
+    """On this machine or another, in any container: the lock decides, not a name or a number."""
+    trainings = Trainings()
+    other = begin(trainings)
+    trial, lock = other._begin(3)
+    waited = []
+
+    def end_of_the_other(_):
+        waited.append(len(trainings.started))
+        other._try(trial)
+        lock.release()
+
+    monkeypatch.setattr(study.time, "sleep", end_of_the_other)
+    result = begin(trainings)(trials=3, seeds=0, seconds=1e9)
+    assert waited == [2]  # and none has begun a fourth
+    assert [name for name, _ in trainings.started] == ["try-1", "try-2", "try-0"]
+    assert "Trials: 3, of which 3 came to the end" in result
+    assert "taken up" not in capsys.readouterr().out
+
+
+def test_a_seed_is_trained_by_one_process_alone(begin):
+    """The other takes those that are free, and then waits for what it lacks."""
+    trainings, order = Trainings(), []
+    first = begin(trainings)
+    first(trials=1, seeds=0, seconds=1e9)
+    (trial,) = first.study.get_trials()
+    busy = first._lock("try-0-seed-1")
+    busy.acquire()
+
+    def run(root, name, settings, go_on):
+        order.append(name)
+        if name == "try-0-seed-2":
+            first.study.set_user_attr("try-0-seed-1", 0.5)
+            busy.release()
+        return trainings(root, name, settings, go_on)
+
+    assert begin(run)._over_seeds(trial, 2)[0] == 0.5
+    assert order == ["try-0-seed-2"]
 
 
 def test_a_recipe_that_diverges_is_no_end_and_any_other_failure_is(begin):
@@ -172,10 +204,10 @@ def test_code_parameters_and_space_make_a_study(tmp_path):
     assert differing(digests()) == {"code"}
 
 
-@pytest.mark.parametrize("where", ["nowhere://x", "no journal"])
-def test_where_no_study_can_be_kept_is_told(tmp_path, where):
+def test_where_no_study_can_be_kept_is_told(tmp_path, monkeypatch, capsys):
     path = tmp_path / "no journal"
     path.write_text("words\n")
-    named = where if "://" in where else str(path)
     with pytest.raises(UserError, match="cannot keep a study"):
-        storage.open_study("try", named, SPACE, {})
+        storage.open_study("try", path, SPACE, {})
+    assert console.run(monkeypatch, "search", "space.yaml", "--storage", "sqlite:///x.db") == 2
+    assert "'sqlite:///x.db' is no file" in capsys.readouterr().err

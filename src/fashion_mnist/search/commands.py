@@ -34,11 +34,17 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument("--study", metavar="NAME", help="default: the file's name, without .yaml")
     command.add_argument(
         "--storage",
-        metavar="FILE|URL",
-        help="where the study is kept: a file, which machines may share, or a database "
-        "(default: .search/NAME.journal)",
+        metavar="FILE",
+        type=_file,
+        help="where the study is kept; machines may share it (default: .search/NAME.journal)",
     )
     command.set_defaults(run=search)
+
+
+def _file(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no file; several machines may share one")
+    return Path(text).resolve()
 
 
 def search(arguments: argparse.Namespace) -> None:
@@ -52,9 +58,7 @@ def search(arguments: argparse.Namespace) -> None:
         from fashion_mnist.search.space import read_space
     root = revisions.find_root()
     name = arguments.study or arguments.space.stem
-    where = arguments.storage or str(root / storage.FOLDER / f"{name}.journal")
-    if "://" not in where:
-        where = str(Path(where).resolve())
+    where = (arguments.storage or root / storage.FOLDER / f"{name}.journal").resolve()
     parameters = load(Parameters, path=Path(os.path.relpath(root / PATH))).model_dump()
     if parameters["prepare"]["validation_size"] == 0:
         raise UserError(
@@ -63,5 +67,6 @@ def search(arguments: argparse.Namespace) -> None:
     space = read_space(arguments.space, parameters)
     revisions.resolve("HEAD", root)
     opened = storage.open_study(name, where, space, storage.made_of(root, space, parameters))
-    found = study.Search(root, opened, space, study.base_seed(parameters), trials.result)
+    locks = where.with_name(f"{where.name}.locks")
+    found = study.Search(root, opened, space, study.base_seed(parameters), trials.result, locks)
     print(found(arguments.trials, arguments.seeds, arguments.hours * 3600))

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from ruamel.yaml import YAML
-from sqlalchemy.exc import SQLAlchemyError
 
 from fashion_mnist.parameters import MACHINE
 from fashion_mnist.pipeline.errors import UserError
@@ -20,20 +19,29 @@ FOLDER = ".search"
 """Where a study is kept, below the root, unless the user names another place."""
 
 
-def open_study(name: str, storage: str, space: Space, made_of: Mapping[str, str]) -> optuna.Study:
+def open_study(name: str, storage: Path, space: Space, made_of: Mapping[str, str]) -> optuna.Study:
     """Begin a study, or go on with it.
 
     Args:
-        storage: a file (Optuna's journal), or the URL of a database.
+        storage: a file, Optuna's journal.
         made_of: digests of what the trials of a study have in common.
 
     Raises:
         UserError: the study was begun with something else, or cannot be kept there.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    # Of trials with other numbers of epochs one epoch tells nothing
+    varies = EPOCHS in space.ranges or EPOCHS in space.choices
     try:
-        study = _create(name, storage, space)
-    except (ImportError, ValueError, SQLAlchemyError) as error:  # no driver, no journal, no URL
+        study = optuna.create_study(
+            study_name=name,
+            storage=JournalStorage(JournalFileBackend(str(storage))),
+            direction="maximize",
+            pruner=optuna.pruners.NopPruner() if varies else optuna.pruners.MedianPruner(),
+            load_if_exists=True,
+        )
+    except ValueError as error:  # no journal
         raise UserError(f"{storage} cannot keep a study: {error}") from None
     begun = study.user_attrs.get("made of") or dict(made_of)
     other = [part for part, digest in made_of.items() if begun.get(part) != digest]
@@ -44,22 +52,6 @@ def open_study(name: str, storage: str, space: Space, made_of: Mapping[str, str]
         )
     study.set_user_attr("made of", begun)
     return study
-
-
-def _create(name: str, storage: str, space: Space) -> optuna.Study:
-    where: BaseStorage | str = storage
-    if "://" not in storage:
-        Path(storage).parent.mkdir(parents=True, exist_ok=True)
-        where = JournalStorage(JournalFileBackend(storage))
-    # Of trials with other numbers of epochs one epoch tells nothing
-    varies = EPOCHS in space.ranges or EPOCHS in space.choices
-    return optuna.create_study(
-        study_name=name,
-        storage=where,
-        direction="maximize",
-        pruner=optuna.pruners.NopPruner() if varies else optuna.pruners.MedianPruner(),
-        load_if_exists=True,
-    )
 
 
 def made_of(root: Path, space: Space, parameters: Mapping[str, Any]) -> dict[str, str]:

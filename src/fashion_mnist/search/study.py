@@ -1,6 +1,5 @@
 """A search: trials that Optuna suggests, until there are enough, and what came of them."""
 
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from statistics import mean
 from typing import Any
 
 import optuna
-import psutil
+from filelock import BaseFileLock, FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_mnist.comparison.summary import spread
@@ -22,7 +21,8 @@ from fashion_mnist.search.space import Space, value_of
 from fashion_mnist.search.trials import Diverged
 
 LISTED, CONFIRMED = 10, 3
-PROCESS, REASON = "process", "reason"
+REASON = "reason"
+POLL_SECONDS = 2.0
 
 Run = Callable[[Path, str, Settings, Callable[[int, float], bool]], float | None]
 """As `trials.run`."""
@@ -38,6 +38,8 @@ class Search:
         space: what its trials may change.
         seed: `train.seed` of its trials.
         run: runs one of them.
+        locks: a folder beside the study. What runs holds a lock in it, and the system releases the
+            locks of a process that ends in any way.
     """
 
     root: Path
@@ -45,6 +47,7 @@ class Search:
     space: Space
     seed: int
     run: Run
+    locks: Path
 
     def __call__(self, trials: int, seeds: int, seconds: float) -> str:
         """Try until `trials` are finished or `seconds` have passed; the result in words.
@@ -52,22 +55,40 @@ class Search:
         The first three are then trained with `seeds` seeds that the search has not chosen them by.
         """
         end = time.monotonic() + seconds
-        self._take_up()
-        while len(finished(self.study)) < trials and time.monotonic() < end:
-            self._try()
-        return self._result(seeds)
+        while True:
+            if begun := self._begin(trials if time.monotonic() < end else 0):
+                with begun[1]:
+                    self._try(begun[0])
+            elif self.study.get_trials(states=(TrialState.RUNNING,)):
+                time.sleep(POLL_SECONDS)  # another process's last trial may be the best
+            else:
+                return self._result(seeds)
+
+    def _begin(self, trials: int) -> tuple[optuna.Trial, BaseFileLock] | None:
+        """A trial with the lock that it holds; None where `trials` are finished or run."""
+        with self._lock("begin"):
+            self._take_up()
+            running = self.study.get_trials(states=(TrialState.RUNNING,))
+            if len(finished(self.study)) + len(running) >= trials:
+                return None
+            trial = self.study.ask()
+            lock = self._lock(self._name(trial.number))
+            lock.acquire()
+            return trial, lock
 
     def _take_up(self) -> None:
-        """Queue again what a process that is gone from this machine had begun."""
+        """Queue again what a process had begun that has ended."""
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
-            if _is_over(trial.user_attrs.get(PROCESS)):
-                self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            with suppress(Timeout), self._lock(self._name(trial.number)).acquire(blocking=False):
+                self.study.tell(trial.number, state=TrialState.FAIL)
                 self.study.enqueue_trial(trial.params)
                 print(f"trial {trial.number} was interrupted and is taken up")
 
-    def _try(self) -> None:
-        trial = self.study.ask()
-        trial.set_user_attr(PROCESS, _this_process())
+    def _lock(self, name: str) -> BaseFileLock:
+        self.locks.mkdir(exist_ok=True)
+        return FileLock(self.locks / f"{name}.lock")
+
+    def _try(self, trial: optuna.Trial) -> None:
         # By its number: the same study once more tries the same, and no two processes do
         self.study.sampler = optuna.samplers.TPESampler(seed=trial.number)
         settings = self.space.suggest(trial)
@@ -127,18 +148,26 @@ class Search:
 
     def _over_seeds(self, trial: FrozenTrial, seeds: int) -> list[float]:
         """Validation accuracies with other seeds; those of a seed with which it diverges are 0."""
-        found = []
-        for seed in range(self.seed + 1, self.seed + 1 + seeds):
-            name = f"{self._name(trial.number)}-seed-{seed}"
-            if name not in self.study.user_attrs:
-                print(f"trial {trial.number} with train.seed={seed}")
-                settings = {**self._settings(trial), SEED: seed}
-                value: float | None = 0.0
-                with suppress(Diverged):
-                    value = self.run(self.root, name, settings, lambda *_: True)
-                self.study.set_user_attr(name, value)
-            found.append(float(self.study.user_attrs[name]))
-        return found
+        chosen = range(self.seed + 1, self.seed + 1 + seeds)
+        for wait in (False, True):  # first what no other process trains, then what they have left
+            for seed in chosen:
+                name = self._seed_name(trial, seed)
+                with suppress(Timeout), self._lock(name).acquire(blocking=wait):
+                    if name not in self.study.user_attrs:
+                        self.study.set_user_attr(name, self._train(trial, seed, name))
+        return [float(self.study.user_attrs[self._seed_name(trial, seed)]) for seed in chosen]
+
+    def _seed_name(self, trial: FrozenTrial, seed: int) -> str:
+        return f"{self._name(trial.number)}-seed-{seed}"
+
+    def _train(self, trial: FrozenTrial, seed: int, name: str) -> float:
+        print(f"trial {trial.number} with train.seed={seed}")
+        value: float | None = 0.0
+        with suppress(Diverged):
+            value = self.run(
+                self.root, name, {**self._settings(trial), SEED: seed}, lambda *_: True
+            )
+        return value or 0.0
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -162,18 +191,3 @@ def _shown(params: Mapping[str, Any], settings: Settings) -> str:
 
 def _best_first(trial: FrozenTrial) -> tuple[float, int]:
     return -(trial.value or 0.0), trial.number
-
-
-def _this_process() -> list[Any]:
-    process = psutil.Process()
-    return [socket.gethostname(), process.pid, process.create_time()]
-
-
-def _is_over(process: list[Any] | None) -> bool:
-    """Whether a process was one of this machine and has ended."""
-    if process is None or process[0] != socket.gethostname():
-        return False
-    try:
-        return bool(psutil.Process(process[1]).create_time() != process[2])
-    except psutil.Error:
-        return True
