@@ -149,9 +149,10 @@ def test_a_coloured_garment_is_found_where_its_grey_is_the_backgrounds():
     assert np.flatnonzero(image.any(axis=0)).tolist() == list(range(11, 17))
 
 
-def test_a_picture_of_one_colour_is_refused():
+@pytest.mark.parametrize("side", [1, 27, 28, 29, 100])
+def test_a_picture_of_one_colour_is_refused(side):
     with pytest.raises(UserError, match="nothing in the picture differs from its background"):
-        to_image(Image.new("RGB", (100, 100), (200, 10, 10)))
+        to_image(Image.new("RGB", (side, side), (200, 10, 10)))
 
 
 def saved(kind, **options):
@@ -169,6 +170,8 @@ REFUSED = {
     "pickle": (pickle.dumps({"a": 1}), "no picture of the formats"),
     "half a PNG": (saved("PNG")[:1000], "the picture is damaged"),
     "half a JPEG": (saved("JPEG")[:1000], "the picture is damaged"),
+    "a JPEG without its last rows": (saved("JPEG")[:-100], "the picture is damaged"),
+    "a JPEG without its last pixels": (saved("JPEG")[:-6], "the picture is damaged"),
     "animated": (saved("GIF", save_all=True, append_images=OTHERS), "3 pictures in one file"),
     "pages": (saved("TIFF", save_all=True, append_images=OTHERS), "3 pictures in one file"),
     "large": (b"P5 10000 10000 255\n", "more than .* pixels; reduce it first"),
@@ -181,6 +184,12 @@ def test_what_is_no_single_picture_is_refused_with_the_reason(kind):
     content, reason = REFUSED[kind]
     with pytest.raises(UserError, match=reason):
         open_picture(content)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+def test_a_jpeg_that_lacks_its_end_mark_alone_is_read(options):
+    whole = saved("JPEG", **options)
+    assert open_picture(whole[:-2]).tobytes() == open_picture(whole).tobytes()
 
 
 def test_a_phones_picture_with_a_preview_is_its_main_picture():

@@ -122,6 +122,24 @@ def test_a_kill_within_a_write_leaves_every_file_as_it_was(tmp_path, old, count)
     assert contents(tmp_path) == NEW, "the next write removes what the killed one left"
 
 
+def test_a_file_that_keeps_its_name_is_named_and_every_file_is_whole(tmp_path, monkeypatch):
+    """As one that is immutable, or held open on Windows: it shows when the first is new already."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    files.write({first: b"old", second: b"old"})
+    replace = Path.replace
+
+    def refuses(path, target):
+        if target == second:
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuses)
+    with pytest.raises(PermissionError) as caught:
+        files.write({first: b"new", second: b"new"})
+    assert caught.value.filename == str(second)
+    assert contents(tmp_path) == {"first": b"new", "second": b"old"}
+
+
 def test_a_file_that_another_process_is_writing_is_left_alone(tmp_path):
     theirs = tmp_path / f".out.{os.getppid()}.tmp"
     theirs.write_bytes(b"theirs")

@@ -18,6 +18,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 """What is opened. Pillow knows more; of those PostScript is code that another program would run."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 """By which pictures are told from other files in a folder."""
+JPEG, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 SIZE = 28
 CLOSE = 0.05 * 255
 """Root mean square over red, green and blue within which a colour is the background's: the authors'
@@ -49,10 +50,27 @@ def open_picture(source: Path | bytes) -> Image.Image:
     except UnidentifiedImageError:
         raise UserError(f"no picture of the formats {', '.join(FORMATS)}") from None
     except Exception as error:  # whatever a damaged file makes a decoder raise
+        if content.startswith(JPEG) and _lacks_its_end_alone(content):
+            return open_picture(content + JPEG_END)
         raise UserError(f"the picture is damaged ({' '.join(str(error).split())})") from None
     if frames > 1:
         raise UserError(f"{frames} pictures in one file; give one of them")
     return picture
+
+
+def _lacks_its_end_alone(content: bytes) -> bool:
+    """Whether a JPEG is complete but for its last two bytes, as some cameras and servers leave it.
+
+    What follows a complete picture changes no pixel, and in another is decoded as a part of it.
+    """
+    try:
+        return _pixels(content + JPEG_END) == _pixels(content + bytes(range(64)) + JPEG_END)
+    except Exception:  # whatever a damaged file makes a decoder raise
+        return False
+
+
+def _pixels(content: bytes) -> bytes:
+    return Image.open(io.BytesIO(content), formats=("JPEG",)).tobytes()
 
 
 def to_image(picture: Image.Image) -> np.ndarray:
@@ -85,10 +103,11 @@ def to_image(picture: Image.Image) -> np.ndarray:
         UserError: nothing in the picture differs from its background.
     """
     colours = _on_white(upright(picture))
+    background = _background(_reduced(colours))
     if colours.size == (SIZE, SIZE):
+        _rectangle(colours, background)  # refuses a picture that shows nothing
         grey = np.asarray(colours.convert("L"))
         return 255 - grey if np.median(grey[[0, 0, -1, -1], [0, -1, 0, -1]]) > 127 else grey
-    background = _background(_reduced(colours))
     for _ in range(2):  # once on the whole picture, then more finely on what is left of it
         colours = colours.crop(_rectangle(colours, background))
     small = _reduced(colours)

@@ -18,16 +18,18 @@ Value = str | int | float | bool | None
 
 
 def write(contents: Mapping[Path, bytes | Iterable[bytes | memoryview]]) -> None:
-    """Replace every path's content, given whole or in parts, or leave all as they are.
+    """Replace every path's content, given whole or in parts.
 
     The bytes go to temporary files in the same folders and to the disk; only when all are there
-    does each take the name of its path. A reader, a full disk or a kill therefore meets the old
-    content of a file or the new, never a part. Taking the name also never writes through a link
-    into DVC's cache. What killed processes left while writing the same paths is removed.
+    does each take the name of its path, one after the other. A reader, a full disk or a kill
+    therefore meets the old content of a file or the new, never a part. Taking the name also never
+    writes through a link into DVC's cache. What killed processes left while writing the same paths
+    is removed.
 
     Raises:
         OSError: a folder is not writable, a folder stands in a file's place, or the disk is full;
-            it names the path, and nothing has changed.
+            it names the path, and nothing has changed. Or a file keeps its name, since it is
+            immutable or, on some systems, held open; then the paths before it are new.
     """
     for path in contents:
         if path.is_dir():
