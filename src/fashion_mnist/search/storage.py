@@ -63,7 +63,7 @@ def made_of(root: Path, space: Space, parameters: Mapping[str, Any]) -> dict[str
         for path in sorted([root / dep, *(root / dep).rglob("*.py")]):
             if path.is_file():
                 code.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    left = {name: section for name, section in parameters.items() if name != "evaluate"}
+    left = {k: v for k, v in parameters.items() if k not in ("evaluate", *MACHINE)}
     train = {k: v for k, v in left["train"].items() if f"train.{k}" not in MACHINE}
     return {
         "space": hashlib.sha256(repr(space).encode()).hexdigest(),
