@@ -46,4 +46,4 @@ if sys.argv[0] == "-m":  # as it is while `python -m stages.<name>` imports this
 from fashion_mnist.pipeline import environment, parent  # noqa: E402, once the path is right
 
 parent.end_with_dvc()
-environment.forget_harmful()
+environment.prepare()

@@ -121,3 +121,24 @@ def test_other_shells_have_a_completion_too(monkeypatch, capsys, shell):
     assert "fashion-mnist" in script
     assert "summarize" in script
     assert "git for-each-ref" in script
+
+
+START = "from fashion_mnist.cli import main; main()"
+
+
+def test_names_that_an_ascii_locale_lacks_are_understood(tmp_path):
+    project = results_repository.make(tmp_path / "project")
+    project.results(range(9))
+    project.commit()
+    project.git("branch", "größe-模型")
+    project.results(range(2))
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", START, "draw", "out", "--base", "größe-模型"],
+        cwd=project.root,
+        env={**os.environ, **locale, "PYTHONPATH": str(PROJECT / "src")},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (project.root / "out/loss.png").exists()

@@ -19,6 +19,9 @@ SHELLS = ("bash", "zsh", "fish")
 
 def main() -> None:
     """Run one subcommand; exit codes as those of the stages."""
+    if sys.getfilesystemencoding() != "utf-8":  # in which Git has the names of branches and files
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     parser = argparse.ArgumentParser(
         prog="fashion-mnist", description="What people do with the pipeline beside running it."
     )
@@ -42,7 +45,7 @@ def main() -> None:
     arguments, unknown = parser.parse_known_args()
     if unknown:  # told by the subcommand: the whole program's usage would not help
         commands.choices[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
-    environment.forget_harmful()
+    environment.prepare()
     stage.run(lambda: _run(arguments))
 
 

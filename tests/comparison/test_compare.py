@@ -124,6 +124,19 @@ def test_a_subfolder_is_as_good_as_the_root(project, compared, monkeypatch):
     assert compared("main")[0] == 0
 
 
+def test_a_hook_of_git_compares_as_well(tmp_path, monkeypatch, capsys):
+    """It exports GIT_DIR, here of a repository that holds the project in a folder below."""
+    made = results_repository.make(tmp_path / "outer/project")
+    (made.root / ".git").rename(tmp_path / "outer/.git")
+    made.results(range(9))
+    made.commit()
+    made.results(range(2))
+    monkeypatch.chdir(made.root)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "outer/.git"))
+    assert console.run(monkeypatch, "compare", "main") == 0
+    assert "of 200 images main alone gets 0 right" in capsys.readouterr().out.replace("Of", "of")
+
+
 def test_rows_in_another_order_are_the_same_predictions(project, compared):
     header, *rows = (project.root / "plots/predictions.csv").read_text().splitlines()
     project.write("plots/predictions.csv", "\n".join([header, *reversed(rows), ""]))

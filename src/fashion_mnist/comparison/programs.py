@@ -12,6 +12,8 @@ import psutil
 from fashion_mnist.pipeline.errors import UserError
 
 GIT, DVC = ("git",), (sys.executable, "-m", "dvc")
+OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+"""Set for a hook; with them Git takes the folder in which it runs for the repository's root."""
 SECONDS = {GIT: 120, DVC: 300}
 """Each takes seconds; in a partial clone Git also fetches what a command needs."""
 
@@ -35,7 +37,8 @@ def run(program: tuple[str, ...], *arguments: str, folder: Path, given: bytes = 
     with subprocess.Popen(
         [*program, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={k: v for k, v in os.environ.items() if k not in OF_HOOKS}
+        | {"PYTHONIOENCODING": "utf-8"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

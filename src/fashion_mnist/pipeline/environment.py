@@ -1,4 +1,4 @@
-"""Variables of the caller's environment that would change what PyTorch computes."""
+"""What the caller may have left that would change what is computed, or end it: see `prepare`."""
 
 import os
 import sys
@@ -14,11 +14,20 @@ ever or its gradients are wrong; a stack may be larger than the machine. The las
 another precision than params.yaml."""
 
 
-def forget_harmful() -> None:
-    """Remove the variables that are set, and say so on stderr.
+def prepare() -> None:
+    """Forget harmful variables, which is said on stderr, and open streams that are closed.
 
-    Libraries read them once, when they are loaded: to be called before torch is imported.
+    To be called before torch is imported: libraries read the variables when they are loaded. A file
+    would get the number of a closed stream, and what is printed would be written into it.
     """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115, PTH123
     if found := [name for name in HARMFUL if os.environ.pop(name, None) is not None]:
         print(
             f"{', '.join(found)}: ignored; params.yaml decides how it is computed", file=sys.stderr
