@@ -1,7 +1,9 @@
 """The stage train by several processes: their number changes no byte, and none is left alone."""
 
+import errno
 import os
 import signal
+import socket
 from functools import partial
 
 import numpy as np
@@ -206,6 +208,17 @@ def test_variables_that_make_no_sense_are_told(tmp_path, variable):
     status, printed = in_child(tmp_path, launch, lambda: os.environ.update(variable))
     assert status == 2
     assert "error: PET_NNODES, PET_NPROC_PER_NODE and their like" in printed
+
+
+def test_a_machine_without_its_loopback_interface_is_told_at_once(monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    with pytest.raises(UserError, match=r"loopback interface: Network is unreachable; `ip link"):
+        launcher._check_loopback()
+    monkeypatch.undo()
+    launcher._check_loopback()
 
 
 KILLED = "error: killed, or no longer answering"

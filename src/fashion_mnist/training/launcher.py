@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from tempfile import TemporaryDirectory
@@ -29,7 +30,8 @@ def launch(module: str, processes: int) -> None:
     """Run `python -m module` in as many processes, by torchrun, until all have ended.
 
     Raises:
-        UserError: torchrun's variables make no sense, or the machines do not find each other.
+        UserError: torchrun's variables make no sense, this machine's loopback interface is down, or
+            the machines do not find each other.
         SystemExit: a process has failed. It has told why, unless a signal ended it.
         KeyboardInterrupt: by Ctrl-C, when all have ended.
     """
@@ -45,6 +47,7 @@ def launch(module: str, processes: int) -> None:
     options = [f"--nproc-per-node={os.environ.get('PET_NPROC_PER_NODE', processes)}"]
     if os.environ.get("PET_NNODES", "1") == "1":
         options += ["--standalone", "--local-addr=localhost"]
+        _check_loopback()
     try:
         with TemporaryDirectory() as logs:  # which the launcher would leave, empty as it is
             options += [f"--log-dir={logs}", "--shutdown-timeout=10"]
@@ -59,6 +62,18 @@ def launch(module: str, processes: int) -> None:
         sys.exit(128 + error.sigval)
     except (RendezvousError, dist.DistError, TimeoutError) as error:
         raise UserError(f"the processes could not meet: {error}") from None
+
+
+def _check_loopback() -> None:
+    """Without it torch's processes wait for each other for minutes."""
+    try:
+        with socket.create_server(("localhost", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"several processes need this machine's loopback interface: {error.strerror or error}; "
+            "`ip link set lo up`, or compute.processes: 1"
+        ) from None
 
 
 def _check(arguments: argparse.Namespace) -> None:
