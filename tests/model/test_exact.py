@@ -166,6 +166,13 @@ def test_the_fixed_point_is_the_nearest_multiple(bits, exponent):
     assert torch.equal(exact.fixed(x, exact.anchor(exact.magnitude(x), bits)), expected)
 
 
+@pytest.mark.parametrize("bits", [10, 18, 22])
+def test_the_smallest_unit_is_a_normal_number(bits):
+    """Some processors take denormal ones for zero."""
+    unit = float(exact.anchor(torch.zeros(()), bits)) / 1.5 * 2.0**-23
+    assert unit >= torch.finfo(torch.float32).tiny
+
+
 def test_a_root_is_correctly_rounded():
     x = torch.cat([drawn(10_000).abs(), torch.tensor([0.0, 1.0, 2.0**-149, 3e38])])
     below, above = (torch.nextafter(exact.root(x), x.new_tensor(s * math.inf)) for s in (-1, 1))
