@@ -44,5 +44,5 @@ def test_report_and_drawings_of_every_plot(repository, tmp_path, monkeypatch):
     plots = [name for plot in [*entries, *flow["plots"]] for name in plot]
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
         f"{Path(name).stem.lower()}.png" for name in plots if not name.endswith(".png")
-    }
+    } - {"corruptions.png"}  # which the small run does not measure
     assert copy.git("status", "--short") == ""
