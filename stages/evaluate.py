@@ -23,7 +23,7 @@ def main() -> None:
     states.forget_recorded(states.folder())  # DVC has recorded the training by now
     settings = load(Evaluate, "evaluate")
     device = devices.use(load(Compute, "compute"), settings.arithmetic)
-    checkpoint, test = checkpoints.read(CHECKPOINT), splits.read(TEST)
+    checkpoint, test = checkpoints.read(CHECKPOINT, "dvc repro"), splits.read(TEST)
     checkpoint.check_is_for(test)
     network, names = checkpoint.network, splits.numbered(test.classes)
     with devices.within_memory("evaluate.batch_size"):

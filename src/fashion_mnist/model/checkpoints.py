@@ -66,8 +66,11 @@ def to_bytes(weights: Mapping[str, Tensor], network: Mapping[str, Any], trained_
     return save(tensors, metadata={KEY: json.dumps(description, sort_keys=True)})
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path, made_by: str = "") -> Checkpoint:
     """The network that a checkpoint describes, with its weights, and what belongs to it.
+
+    Args:
+        made_by: the command that makes the file, if it is one of the pipeline's.
 
     Raises:
         UserError: the file is missing, or is no checkpoint of this project; nothing in it is
@@ -87,7 +90,8 @@ def read(path: Path) -> Checkpoint:
         network.load_state_dict(weights)
         return Checkpoint(network.eval(), class_names(classes), mean, std)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        advice = f"; `{made_by}` makes it" if made_by else ""
+        raise UserError(f"{path}: no such file{advice}") from None
     except OSError:
         raise
     except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
