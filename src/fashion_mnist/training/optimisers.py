@@ -88,7 +88,9 @@ class Optimizer:
     def set(self, **values: float) -> None:
         """Put numbers where a step reads them, on the network's device."""
         for name, value in values.items():
-            self.scalars.setdefault(name, torch.zeros((), device=self.device)).fill_(value)
+            if name not in self.scalars:
+                self.scalars[name] = torch.zeros((), device=self.device)
+            self.scalars[name].fill_(value)
 
     def begin(self, lr: float) -> None:
         """Count a step at a learning rate, and compute on the host what depends on its number."""
@@ -103,7 +105,7 @@ class Optimizer:
     def add_up(self, group: Group) -> None:
         """Add up the gradients of all processes, as DistributedDataParallel does."""
         for flat in self.flats:
-            flat.gradients.copy_(group.total(flat.gradients))
+            group.total(flat.gradients)
 
     @torch.no_grad()
     def update(self) -> None:

@@ -94,16 +94,15 @@ class Group:
         return self._samples if self._cut else here
 
     def largest(self, value: Tensor) -> Tensor:
-        """The largest of all processes' values; NaN where one is."""
+        """The largest of all processes' values; infinite where one is infinite or NaN."""
         if self._cut:
-            value = value.nan_to_num(
-                nan=math.inf, posinf=math.inf
-            )  # which a maximum keeps, on every backend
+            # Not every backend's maximum keeps NaN
+            value = value.nan_to_num(nan=math.inf, posinf=math.inf)
             _talk(lambda: dist.all_reduce(value, dist.ReduceOp.MAX, self._channel))
         return value
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum of all processes' values."""
+        """The sum of all processes' values, which replaces this one's."""
         if self._cut:
             _talk(lambda: dist.all_reduce(value, dist.ReduceOp.SUM, self._channel))
         return value
